@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+// Describing a database: records, producer functions, consumers, sources. Mistakes are collected and
+// told by aimdb_build all at once.
+#include "builder.h"
+
+#include "latency.h"
+#include "turn.h"
+
+static void *
+port_alloc(void *user, size_t size, size_t align)
+{
+    (void) user;
+    return aimdbp_alloc(size, align);
+}
+
+static void
+port_release(void *user, void *memory, size_t size)
+{
+    (void) user;
+    aimdbp_release(memory, size);
+}
+
+// Zeroed memory of a size rounded up to a multiple of the alignment, which is what `release` gets.
+void *
+aimdbi_alloc(const aimdb_allocator *allocator, size_t size, size_t align, size_t *ret_bytes)
+{
+    size_t bytes = (size + align - 1) & ~(align - 1);
+    void *memory = allocator->alloc(allocator->user, bytes, align);
+    if (memory) {
+        __builtin_memset(memory, 0, bytes);
+        *ret_bytes = bytes;
+    }
+    return memory;
+}
+
+void
+aimdbi_release(const aimdb_allocator *allocator, void *memory, size_t bytes)
+{
+    if (memory) {
+        allocator->release(allocator->user, memory, bytes);
+    }
+}
+
+aimdb_builder *
+aimdb_builder_new(aimdb_executor *executor)
+{
+    return aimdb_builder_new_with(executor, NULL);
+}
+
+aimdb_builder *
+aimdb_builder_new_with(aimdb_executor *executor, const aimdb_builder_options *options)
+{
+    aimdb_allocator allocator = { port_alloc, port_release, NULL };
+    if (options && options->allocator) {
+        allocator = *options->allocator;
+    }
+    if (!allocator.alloc || !allocator.release) {
+        return NULL;
+    }
+    size_t bytes;
+    aimdb_builder *builder = aimdbi_alloc(&allocator, sizeof *builder, sizeof(void *), &bytes);
+    if (builder) {
+        aimdbp_init();
+        builder->executor = executor;
+        builder->allocator = allocator;
+        builder->memory_limit = options ? options->memory_limit : 0;
+        builder->bytes = bytes;
+    }
+    return builder;
+}
+
+static void
+release_record(aimdb_builder *builder, aimdb_record *rec)
+{
+    aimdb_task *task = rec->tasks;
+    while (task) {
+        aimdb_task *next = task->next;
+        aimdbi_release(&builder->allocator, task, task->bytes);
+        task = next;
+    }
+    aimdbi_release(&builder->allocator, rec, rec->bytes);
+}
+
+void
+aimdb_builder_free(aimdb_builder *builder)
+{
+    if (!builder) {
+        return;
+    }
+    while (!builder->is_built && builder->first_record) {
+        aimdb_record *rec = builder->first_record;
+        builder->first_record = rec->next;
+        release_record(builder, rec);
+    }
+    while (builder->declarations) {
+        struct aimdbi_declaration *declaration = builder->declarations;
+        builder->declarations = declaration->next;
+        aimdbi_release(&builder->allocator, declaration, declaration->bytes);
+    }
+    while (builder->mistakes) {
+        struct aimdbi_mistake *mistake = builder->mistakes;
+        builder->mistakes = mistake->next;
+        aimdbi_release(&builder->allocator, mistake, mistake->bytes);
+    }
+    aimdb_allocator allocator = builder->allocator;
+    aimdbi_release(&allocator, builder, builder->bytes);
+}
+
+void
+aimdb_set_log(aimdb_builder *builder, aimdb_log_fn fn, void *user)
+{
+    if (builder) {
+        builder->log = fn;
+        builder->log_user = user;
+    }
+}
+
+void
+aimdbi_mistake(aimdb_builder *builder, bool of_build, const char *key, const char *what)
+{
+    struct aimdbi_text text = { 0 };
+    if (key) {
+        aimdbi_text_add(&text, "record \"");
+        aimdbi_text_add(&text, key);
+        aimdbi_text_add(&text, "\": ");
+    }
+    aimdbi_text_add(&text, what);
+    size_t bytes;
+    struct aimdbi_mistake *mistake =
+        aimdbi_alloc(&builder->allocator, sizeof *mistake + text.used + 1, sizeof(void *), &bytes);
+    if (!mistake) {
+        builder->is_out_of_memory = true;
+        return;
+    }
+    mistake->bytes = bytes;
+    mistake->of_build = of_build;
+    __builtin_memcpy(mistake->line, text.line, text.used + 1);
+    struct aimdbi_mistake **end = &builder->mistakes;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = mistake;
+}
+
+size_t
+aimdb_builder_mistakes(const aimdb_builder *builder)
+{
+    size_t found = 0;
+    for (const struct aimdbi_mistake *m = builder ? builder->mistakes : NULL; m; m = m->next) {
+        found++;
+    }
+    return found;
+}
+
+const char *
+aimdb_builder_mistake(const aimdb_builder *builder, size_t index)
+{
+    const struct aimdbi_mistake *mistake = builder ? builder->mistakes : NULL;
+    for (; mistake && index > 0; index--) {
+        mistake = mistake->next;
+    }
+    return mistake ? mistake->line : NULL;
+}
+
+// --- records -------------------------------------------------------------------------------------
+
+// Slots are a power of two, at least 2 (see ring.c); an absurd capacity is reported at the build.
+static uint32_t
+slot_mask_for(const aimdb_buffer_cfg *cfg)
+{
+    uint32_t slots = 2;
+    if (cfg->buffer == AIMDB_BUFFER_SPMC_RING && cfg->capacity <= AIMDB_CAPACITY_MAX) {
+        while (slots < cfg->capacity) {
+            slots *= 2;
+        }
+    }
+    return slots - 1;
+}
+
+static void
+describe(aimdb_record *rec, const aimdb_type *type, const aimdb_buffer_cfg *cfg)
+{
+    bool fits = type->value_size <= AIMDB_VALUE_MAX;
+    rec->type = type;
+    rec->size = fits ? (uint32_t) type->value_size : 0;
+    rec->slot_words = (rec->size + (uint32_t) sizeof(size_t) - 1) / (uint32_t) sizeof(size_t) +
+                      (cfg->stamp ? (uint32_t) (sizeof(uint64_t) / sizeof(size_t)) : 0);
+    rec->capacity = cfg->capacity <= AIMDB_CAPACITY_MAX ? (uint32_t) cfg->capacity : 0;
+    if (cfg->buffer != AIMDB_BUFFER_SPMC_RING && cfg->buffer != AIMDB_BUFFER_NONE) {
+        rec->capacity = 1;
+    }
+    rec->slot_mask = slot_mask_for(cfg);
+    rec->buffer = (uint8_t) cfg->buffer;
+    rec->one_writer = cfg->one_writer;
+    rec->stamp = cfg->stamp;
+    store_relaxed(&rec->whole_[0], AIMDBI_NEVER);
+    store_relaxed(&rec->whole_[1], AIMDBI_NEVER);
+}
+
+size_t
+aimdbi_record_items(const aimdb_record *rec)
+{
+    if (rec->buffer == AIMDB_BUFFER_NONE) {
+        return 0;
+    }
+    return ((size_t) rec->slot_mask + 1) * rec->slot_words * sizeof(size_t);
+}
+
+static bool
+type_is_usable(const aimdb_type *type)
+{
+    return type && type->name && type->call_consumer && type->call_producer && type->call_source;
+}
+
+aimdb_record *
+aimdb_configure(aimdb_builder *builder, const char *key, const aimdb_type *type,
+                aimdb_buffer_cfg cfg)
+{
+    if (!builder) {
+        return NULL;
+    }
+    if (!key || !type_is_usable(type)) {
+        aimdbi_mistake(builder, false, key ? key : "(null)",
+                       key ? "has no usable type descriptor" : "has no key");
+        return NULL;
+    }
+    size_t length = aimdbi_length(key);
+    if (builder->is_built || length == 0 || length > AIMDBI_KEY_BYTES_MAX) {
+        aimdbi_mistake(builder, false, key,
+                       builder->is_built ? "configured after the build"
+                                         : "a key has 1 to 255 bytes");
+        return NULL;
+    }
+    size_t bytes;
+    aimdb_record *rec =
+        aimdbi_alloc(&builder->allocator, sizeof *rec + length + 1, AIMDBI_LINE, &bytes);
+    if (!rec) {
+        builder->is_out_of_memory = true;
+        return NULL;
+    }
+    rec->bytes = bytes;
+    rec->builder = builder;
+    __builtin_memcpy(rec->key, key, length + 1);
+    describe(rec, type, &cfg);
+    if (cfg.buffer > AIMDB_BUFFER_MAILBOX) {
+        aimdbi_mistake(builder, false, key, "an unknown kind of buffer");
+        rec->buffer = AIMDB_BUFFER_NONE;
+    } else if (cfg.buffer == AIMDB_BUFFER_SPMC_RING && cfg.capacity == 0) {
+        aimdbi_mistake(builder, false, key, "a ring of capacity 0");
+    } else if (cfg.capacity > AIMDB_CAPACITY_MAX) {
+        aimdbi_mistake(builder, false, key, "an absurd capacity (the limit is 2^28 values)");
+    }
+    rec->index = (uint32_t) builder->record_count++;
+    *(builder->last_record ? &builder->last_record->next : &builder->first_record) = rec;
+    builder->last_record = rec;
+    return rec;
+}
+
+// True if `record` can be given `what`; notes a mistake otherwise.
+static bool
+is_own(aimdb_builder *builder, const aimdb_record *record, const char *what)
+{
+    struct aimdbi_text text = { 0 };
+    aimdbi_text_add(&text, what);
+    if (!record || record->builder != builder || builder->is_built) {
+        aimdbi_text_add(&text, !record             ? " of an unregistered record"
+                               : builder->is_built ? " after the build"
+                                                   : " of another builder's record");
+        aimdbi_mistake(builder, false, record ? record->key : "(null)", text.line);
+        return false;
+    }
+    return true;
+}
+
+void
+aimdb_set_producer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user)
+{
+    if (!builder || !is_own(builder, record, "producer function")) {
+        return;
+    }
+    if (!fn) {
+        aimdbi_mistake(builder, false, record->key, "its producer function is NULL");
+    } else if (record->producer) {
+        aimdbi_mistake(builder, false, record->key, "two producer functions");
+    } else {
+        record->producer = fn;
+        record->producer_user = user;
+    }
+}
+
+// --- tasks ---------------------------------------------------------------------------------------
+
+static void
+name_task(aimdb_task *task, const char *name, const char *kind, size_t number)
+{
+    struct aimdbi_text text = { 0 };
+    aimdbi_text_add(&text, name ? name : kind);
+    if (!name) {
+        aimdbi_text_number(&text, number);
+    }
+    __builtin_memcpy(task->name, text.line, text.used + 1);
+}
+
+static aimdb_task *
+add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, const char *name,
+         const char *kind)
+{
+    size_t number = 1;
+    aimdb_task **end = &record->tasks;
+    bool is_source = kind[0] == 's';
+    for (; *end; end = &(*end)->next) {
+        number += (*end)->is_source == is_source;
+    }
+    size_t room = name ? aimdbi_length(name) + 1 : 24;
+    if (room > AIMDBI_KEY_BYTES_MAX + 1) {
+        aimdbi_mistake(builder, false, record->key, "a consumer's name has up to 255 bytes");
+        return NULL;
+    }
+    size_t bytes;
+    aimdb_task *task =
+        aimdbi_alloc(&builder->allocator, sizeof *task + room, sizeof(void *), &bytes);
+    if (!task) {
+        builder->is_out_of_memory = true;
+        return NULL;
+    }
+    task->bytes = bytes;
+    task->fn = fn;
+    task->user = user;
+    task->is_source = is_source;
+    task->reader.record_ = record;
+    task->reader.mode_ = 1;
+    task->index = (uint32_t) builder->task_count++;
+    name_task(task, name, kind, number);
+    *end = task;
+    return task;
+}
+
+aimdb_task *
+aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user)
+{
+    if (!builder || !is_own(builder, record, "source")) {
+        return NULL;
+    }
+    if (!fn) {
+        aimdbi_mistake(builder, false, record->key, "a source's function is NULL");
+        return NULL;
+    }
+    return add_task(builder, record, fn, user, NULL, "source-");
+}
+
+aimdb_task *
+aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
+                   const aimdb_consumer_options *options)
+{
+    if (!builder || !is_own(builder, record, "consumer")) {
+        return NULL;
+    }
+    if (!fn) {
+        aimdbi_mistake(builder, false, record->key, "a consumer's function is NULL");
+        return NULL;
+    }
+    aimdb_task *task =
+        add_task(builder, record, fn, user, options ? options->name : NULL, "consumer-");
+    if (task) {
+        task->blocking = options && options->blocking;
+        record->consumers++;
+    }
+    return task;
+}
+
+size_t
+aimdbi_task_bytes(const aimdb_task *task)
+{
+    bool stamped = task->reader.record_->stamp && !task->is_source;
+    return task->bytes + (stamped ? sizeof(struct aimdbi_latency) : 0);
+}
+
+void
+aimdb_emitted_by(aimdb_builder *builder, aimdb_record *record, aimdb_task *task)
+{
+    if (!builder) {
+        return;
+    }
+    if (!task || task->reader.record_->builder != builder) {
+        aimdbi_mistake(builder, false, record ? record->key : "(null)",
+                       "declared as emitted by no task of this builder");
+        return;
+    }
+    if (!is_own(builder, record, "declared emission")) {
+        return;
+    }
+    size_t bytes;
+    struct aimdbi_declaration *declaration =
+        aimdbi_alloc(&builder->allocator, sizeof *declaration, sizeof(void *), &bytes);
+    if (!declaration) {
+        builder->is_out_of_memory = true;
+        return;
+    }
+    *declaration = (struct aimdbi_declaration){ builder->declarations, bytes, task, record };
+    builder->declarations = declaration;
+    builder->declaration_count++;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract between core and an executor. An executor is what passes tests/contract.
+//
+// The core decides what a task does (aimdbi_task_run, aimdbi_source_step) and when it is runnable
+// (ops->ready); the executor decides on which thread and when. It may keep pointers to the tasks of
+// a database from `open` to `close`, and touches none after its run returned AIMDBI_GONE until the
+// task is made ready again.
+#ifndef AIMDB_CORE_EXECUTOR_H
+#define AIMDB_CORE_EXECUTOR_H
+
+#include "db.h"
+
+#define AIMDBI_EXECUTOR_VERSION 1
+
+// Where a worker keeps the values it copied out; one per thread that runs tasks.
+#define AIMDBI_SCRATCH_BYTES (AIMDB_VALUE_MAX + AIMDB_ALIGN_MAX)
+
+enum aimdbi_verdict {
+    AIMDBI_AGAIN,     // QUEUED again: run it later, after the others that are ready
+    AIMDBI_FRUITLESS, // as AGAIN, but there was nothing to do: the reader is being watched
+    AIMDBI_GONE       // idle, waiting or left: do not touch it
+};
+
+struct aimdbi_executor_ops {
+    uint32_t version;
+    // Makes threads and room for the tasks of db; runs nothing. On failure leaves nothing behind and
+    // explains it in `why` (at most why_size bytes with the terminator).
+    aimdb_err (*open)(aimdb_executor *executor, aimdb *db, char *why, size_t why_size);
+    // Lets the sources take their first steps.
+    void (*start)(aimdb_executor *executor, aimdb *db);
+    // A task became QUEUED. Any thread; never blocks or allocates.
+    void (*ready)(aimdb_executor *executor, aimdb_task *task);
+    // Somebody closes db and will use `settle`, from now until `close`.
+    void (*attend)(aimdb_executor *executor, aimdb *db);
+    // The gate of db is shut: step each of its sources once more, so that it leaves.
+    void (*retire)(aimdb_executor *executor, aimdb *db);
+    // settle_begin takes a ticket; settle waits until some task was run to AIMDBI_GONE, or some
+    // source left, after the ticket was taken, or until the deadline.
+    uint32_t (*settle_begin)(aimdb_executor *executor);
+    void (*settle)(aimdb_executor *executor, uint32_t ticket, aimdb_time deadline);
+    // All tasks of db have LEFT. Forget them.
+    void (*close)(aimdb_executor *executor, aimdb *db);
+    aimdb_time (*clock)(const aimdb_executor *executor);
+    void (*free)(aimdb_executor *executor);
+};
+
+// An executor begins with this.
+struct aimdb_executor {
+    const struct aimdbi_executor_ops *ops;
+};
+
+// Runs a QUEUED task that was taken from a queue. `scratch` is AIMDBI_SCRATCH_BYTES aligned to
+// AIMDB_ALIGN_MAX.
+enum aimdbi_verdict
+aimdbi_task_run(aimdb_task *task, void *scratch);
+
+// True if running the task would find a value. For executors that choose what to do next.
+bool
+aimdbi_task_has_news(const aimdb_task *task);
+
+// Takes a step of a source. Returns when the next one is due; AIMDB_FOREVER: it has LEFT.
+aimdb_time
+aimdbi_source_step(aimdb_task *task);
+
+// Makes an IDLE task QUEUED and ready; remembers it for one that is about to be IDLE.
+void
+aimdbi_task_wake(aimdb_task *task);
+
+#endif

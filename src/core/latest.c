@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// SingleLatest and mailbox: one value, in two slots.
+//
+// A push writes the slot that does not hold the current value, so a reader always finds a whole value
+// in the other one, even while a writer is stopped in mid-push [L6]. whole_[s] names the push that
+// slot s was last announced for; a copy of slot s is whole if whole_[s] named a committed push before
+// and still names it after.
+//
+// Two slots alone let a tight writer come round to the reader's slot again and again. A reader that
+// was overtaken several times therefore pins its slot: it sets PIN for it and issues the heavy fence.
+// A writer looks at PIN before it announces a slot and once more after (light fence between), and
+// steps aside into the other slot. So from the heavy fence on nobody starts to write the pinned slot;
+// at most one push that announced it earlier is still in flight, and until it commits the other slot
+// holds still. One of the two is whole: the reader is done in a bounded number of steps, and the
+// writer never waits. The price is that while a pin is held a push may overwrite the current value
+// in place; who reads then finds the pinned one. One pin at a time; other overtaken readers go on
+// trying until it is given back.
+//
+// INV-L1  A slot is written only by the push that whole_[slot] names, after a release fence.
+// INV-L2  Between a reader's heavy fence and its unpinning no push is announced for its slot.
+// INV-L3  commit_'s SLOT bit names the slot of the newest committed push.
+//
+// A mailbox is the same, and a word `taken_` that takers claim by compare-and-swap after their copy
+// was validated: each push is taken at most once [M2], and what lies between two takes was
+// overwritten [M1]. A writer never looks at taken_.
+//
+// Source: SPEC L1-L7, M1-M5; docs/adr/0004.
+#include "copy.h"
+#include "turn.h"
+
+#define OVERTAKEN_LIMIT 8 // tries before a reader pins its slot
+
+static inline size_t
+slot_index(size_t commit)
+{
+    return (commit & AIMDBI_SLOT) != 0;
+}
+
+static inline size_t
+pin_of(size_t slot)
+{
+    return AIMDBI_PIN << slot;
+}
+
+// Names `push` as what the chosen slot is going to hold, and keeps off a pinned slot. Returns the
+// commit_ value of the push.
+static inline size_t
+announce_slot(aimdb_record *rec, size_t next)
+{
+    // relaxed: commit_ and whole_ are written only by whoever has the turn
+    size_t current = slot_index(load_relaxed(&rec->commit_));
+    size_t slot = 1 - current;
+    if (__builtin_expect((load_relaxed(&rec->flags_) & pin_of(slot)) != 0, 0)) {
+        slot = current;
+    }
+    size_t before = load_relaxed(&rec->whole_[slot]);
+    store_relaxed(&rec->whole_[slot], next | (slot ? AIMDBI_SLOT : 0));
+    fence_light(rec); // [L1] pairs with the heavy fence of the pinning reader [L2]
+    if (__builtin_expect((load_relaxed(&rec->flags_) & pin_of(slot)) != 0, 0)) {
+        store_relaxed(&rec->whole_[slot], before); // untouched: it still holds that push
+        slot = 1 - slot;                           // one pin at a time: this one is free
+        store_relaxed(&rec->whole_[slot], next | (slot ? AIMDBI_SLOT : 0));
+    }
+    return next | (slot ? AIMDBI_SLOT : 0);
+}
+
+// Of a batch only the last value is stored; all of it counts.
+aimdb_err
+aimdbi_latest_push(aimdb_record *rec, const void *values, size_t count)
+{
+    uint64_t now = rec->stamp ? (uint64_t) aimdbp_clock() : 0;
+    size_t next = 0;
+    aimdb_err err = turn_begin(rec, count * AIMDBI_STEP, &next);
+    if (__builtin_expect(err != AIMDB_OK, 0)) {
+        return err;
+    }
+    size_t commit = announce_slot(rec, next);
+    fence_release(); // [W1] pairs with [R1]
+    aimdb_word *slot = rec->slots + slot_index(commit) * rec->slot_words;
+    copy_words_in(slot, (const unsigned char *) values + (count - 1) * rec->size, rec->size);
+    if (rec->stamp) {
+        copy_words_in(slot + words_of(rec->size), &now, sizeof now);
+        store_relaxed(&rec->last_at_, (size_t) now); // relaxed: a figure for people
+    }
+    turn_end(rec, commit);
+    return AIMDB_OK;
+}
+
+// True if slot `slot` holds a committed push newer than `seen`; *ret_push is its whole_ value.
+static bool
+slot_has(const aimdb_record *rec, size_t slot, size_t commit, size_t seen, size_t *ret_push)
+{
+    size_t push = load_relaxed(&rec->whole_[slot]); // relaxed: checked again after the copy
+    *ret_push = push;
+    return push != AIMDBI_NEVER &&
+           count_difference(commit & AIMDBI_COUNT, push & AIMDBI_COUNT) >= 0 &&
+           count_difference(push & AIMDBI_COUNT, seen) > 0;
+}
+
+// Chooses the newest slot that is whole and not seen. Returns false if there is none.
+static bool
+choose_slot(const aimdb_record *rec, size_t seen, size_t *ret_slot, size_t *ret_push)
+{
+    size_t commit = load_acquire(&rec->commit_); // [R2] pairs with [T3]
+    if (count_difference(commit & AIMDBI_COUNT, seen) <= 0) {
+        return false;
+    }
+    *ret_slot = slot_index(commit);
+    if (slot_has(rec, *ret_slot, commit, seen, ret_push)) {
+        return true;
+    }
+    *ret_slot = 1 - *ret_slot;
+    return slot_has(rec, *ret_slot, commit, seen, ret_push);
+}
+
+// Copies a chosen slot. Returns false if the writer may have been at it.
+static bool
+copy_slot(const aimdb_record *rec, size_t slot, size_t push, void *out, uint64_t *ret_stamp)
+{
+    const aimdb_word *from = rec->slots + slot * rec->slot_words;
+    copy_words_out(out, from, rec->size);
+    if (ret_stamp) {
+        copy_words_out(ret_stamp, from + words_of(rec->size), sizeof *ret_stamp);
+    }
+    fence_acquire(); // [R1] pairs with [W1]
+    return load_relaxed(&rec->whole_[slot]) == push;
+}
+
+enum outcome { NOTHING, WHOLE, OVERTAKEN };
+
+static enum outcome
+try_read(const aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp, size_t *ret_push)
+{
+    size_t slot;
+    if (!choose_slot(rec, seen, &slot, ret_push)) {
+        // No whole slot is newer. That is final only if no push was committed meanwhile.
+        size_t commit = load_acquire(&rec->commit_);
+        bool moving = count_difference(commit & AIMDBI_COUNT, seen) > 0 &&
+                      load_relaxed(&rec->whole_[slot_index(commit)]) == commit;
+        return moving ? OVERTAKEN : NOTHING;
+    }
+    return copy_slot(rec, slot, *ret_push, out, ret_stamp) ? WHOLE : OVERTAKEN;
+}
+
+// Sets a pin for the slot of the current value, if nobody else holds one.
+static bool
+pin(aimdb_record *rec, size_t *ret_pin)
+{
+    size_t flags = load_relaxed(&rec->flags_);
+    *ret_pin = pin_of(slot_index(load_relaxed(&rec->commit_)));
+    if ((flags & AIMDBI_PINS) || !cas_acq_rel(&rec->flags_, &flags, flags | *ret_pin)) {
+        return false;
+    }
+    fence_heavy(rec); // [L2] pairs with [L1]
+    return true;
+}
+
+static enum outcome
+read_pinned(aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp, size_t *ret_push)
+{
+    size_t held;
+    if (!pin(rec, &held)) {
+        return OVERTAKEN;
+    }
+    size_t slot = held == pin_of(1);
+    enum outcome outcome = OVERTAKEN;
+    // Once more than the proof needs: the pinned slot, the other one, the pinned one again.
+    for (int i = 0; i < 4 && outcome == OVERTAKEN; i++) {
+        size_t commit = load_acquire(&rec->commit_); // [R2]
+        if (slot_has(rec, slot, commit, seen, ret_push) &&
+            copy_slot(rec, slot, *ret_push, out, ret_stamp)) {
+            outcome = WHOLE;
+        } else {
+            outcome = try_read(rec, seen, out, ret_stamp, ret_push);
+        }
+    }
+    (void) fetch_and_acq_rel(&rec->flags_, ~held);
+    return outcome;
+}
+
+// Copies the newest value that is newer than push `seen`. Returns false if there is none. `out` may
+// hold a torn copy only when false is returned, so it is the caller's scratch memory.
+bool
+aimdbi_latest_read(aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp, size_t *ret_push)
+{
+    for (unsigned tries = 0;; tries++) {
+        enum outcome outcome = tries < OVERTAKEN_LIMIT
+                                   ? try_read(rec, seen, out, ret_stamp, ret_push)
+                                   : read_pinned(rec, seen, out, ret_stamp, ret_push);
+        if (outcome != OVERTAKEN) {
+            *ret_push &= AIMDBI_COUNT;
+            return outcome == WHOLE;
+        }
+        if (tries >= OVERTAKEN_LIMIT) {
+            aimdbp_relax(tries);
+        }
+    }
+}
+
+// True if a read would find something; may be wrong only by saying true.
+bool
+aimdbi_latest_has(const aimdb_record *rec, size_t seen)
+{
+    size_t slot;
+    size_t push;
+    if (choose_slot(rec, seen, &slot, &push)) {
+        return true;
+    }
+    size_t commit = load_acquire(&rec->commit_);
+    return count_difference(commit & AIMDBI_COUNT, seen) > 0 &&
+           load_relaxed(&rec->whole_[slot_index(commit)]) == commit;
+}
+
+bool
+aimdbi_mailbox_take(aimdb_record *rec, void *out, uint64_t *ret_stamp)
+{
+    size_t taken = load_acquire(&rec->taken_); // [M1] pairs with itself in other takers
+    size_t push;
+    while (aimdbi_latest_read(rec, taken, out, ret_stamp, &push)) {
+        size_t before = taken;
+        if (cas_acq_rel(&rec->taken_, &taken, push)) { // [M1]
+            // relaxed: a figure; exact once the takers are quiet
+            (void) fetch_add_relaxed(&rec->overwritten_, (push - before) / AIMDBI_STEP - 1);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading counters. Loads only; nothing that runs is disturbed. Source: SPEC section 10.
+#include "db.h"
+#include "latency.h"
+#include "reader.h"
+
+// Writes the members of *from that fit into *to, whose first member is its size; 0 means today's.
+static aimdb_err
+hand_out(void *to, const void *from, size_t known)
+{
+    size_t size;
+    __builtin_memcpy(&size, to, sizeof size);
+    if (size == 0 || size > known) {
+        size = known;
+    }
+    if (size < sizeof size) {
+        return AIMDB_EINVAL;
+    }
+    __builtin_memcpy((unsigned char *) to + sizeof size, (const unsigned char *) from + sizeof size,
+                     size - sizeof size);
+    return AIMDB_OK;
+}
+
+// Mailbox: what was passed over by takes, and what is passed over by the value that waits now.
+static uint64_t
+overwritten(const aimdb_record *rec, size_t commit)
+{
+    if (rec->buffer != AIMDB_BUFFER_MAILBOX) {
+        return 0;
+    }
+    ptrdiff_t waiting = count_difference(commit, load_acquire(&rec->taken_));
+    size_t passed = waiting > 0 ? (size_t) waiting / AIMDBI_STEP - 1 : 0;
+    return load_relaxed(&rec->overwritten_) + passed;
+}
+
+aimdb_err
+aimdb_record_metrics(aimdb_record *record, aimdb_record_stats *stats)
+{
+    if (!record || !stats) {
+        return AIMDB_EINVAL;
+    }
+    size_t commit = load_acquire(&record->commit_) & AIMDBI_COUNT;
+    aimdb_record_stats now = { .produced = commit / AIMDBI_STEP,
+                               .refused = load_relaxed(&record->refused_),
+                               .overwritten = overwritten(record, commit),
+                               .last_at = (aimdb_time) load_relaxed(&record->last_at_),
+                               .capacity = record->capacity,
+                               .readers = (uint32_t) load_relaxed(&record->readers_),
+                               .consumers = record->consumers };
+    return hand_out(stats, &now, sizeof now);
+}
+
+aimdb_err
+aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
+{
+    if (!task || !stats) {
+        return AIMDB_EINVAL;
+    }
+    aimdb_task_stats now = { .received = load_relaxed(&task->reader.received_),
+                             .errors = load_relaxed(&task->errors_),
+                             .overruns = load_relaxed(&task->overruns_) };
+    if (!task->is_source) {
+        now.missed = load_relaxed(&task->reader.missed_);
+        now.skipped = load_relaxed(&task->reader.skipped_);
+        now.lags = load_relaxed(&task->reader.lags_);
+        now.pending = aimdbi_reader_pending(&task->reader);
+    }
+    if (task->latency) {
+        now.latency_p50 = aimdbi_latency_percentile(task->latency, 50);
+        now.latency_p99 = aimdbi_latency_percentile(task->latency, 99);
+        now.latency_max = (aimdb_time) load_relaxed(&task->latency->max_);
+    }
+    return hand_out(stats, &now, sizeof now);
+}
+
+aimdb_err
+aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
+{
+    if (!reader || !reader->record_ || !stats) {
+        return AIMDB_EINVAL;
+    }
+    aimdb_reader_stats now = { .received = load_relaxed(&reader->received_),
+                               .missed = load_relaxed(&reader->missed_),
+                               .skipped = load_relaxed(&reader->skipped_),
+                               .lags = load_relaxed(&reader->lags_),
+                               .pending = aimdbi_reader_pending(reader) };
+    return hand_out(stats, &now, sizeof now);
+}
+
+aimdb_err
+aimdb_memory(const aimdb *db, aimdb_memory_stats *stats)
+{
+    if (!db || !stats) {
+        return AIMDB_EINVAL;
+    }
+    return hand_out(stats, &db->memory, sizeof db->memory);
+}
+
+aimdb_err
+aimdb_record_memory(const aimdb_record *record, aimdb_memory_stats *stats)
+{
+    if (!record || !stats) {
+        return AIMDB_EINVAL;
+    }
+    aimdb_memory_stats now = { .items = aimdbi_record_items(record), .records = record->bytes };
+    for (const aimdb_task *task = record->tasks; task; task = task->next) {
+        now.tasks += aimdbi_task_bytes(task);
+    }
+    now.total = now.items + now.records + now.tasks;
+    return hand_out(stats, &now, sizeof now);
+}
+
+size_t
+aimdb_record_count(const aimdb *db)
+{
+    return db ? db->record_count : 0;
+}
+
+aimdb_record *
+aimdb_record_at(const aimdb *db, size_t index)
+{
+    return db && index < db->record_count ? db->records[index] : NULL;
+}
+
+aimdb_task *
+aimdb_record_task(const aimdb_record *record, size_t index)
+{
+    aimdb_task *task = record ? record->tasks : NULL;
+    for (; task && index > 0; index--) {
+        task = task->next;
+    }
+    return task;
+}
+
+const char *
+aimdb_task_name(const aimdb_task *task)
+{
+    return task ? task->name : NULL;
+}
+
+bool
+aimdb_task_is_source(const aimdb_task *task)
+{
+    return task && task->is_source;
+}

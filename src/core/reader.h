@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What dispatchers and pulling readers share.
+#ifndef AIMDB_CORE_READER_H
+#define AIMDB_CORE_READER_H
+
+#include "turn.h"
+
+enum aimdbi_reader_mode { AIMDBI_TAKES = 1, AIMDBI_OBSERVES };
+
+// Gives a reader its starting position in rec (R3, L3, M4).
+void
+aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_mode mode);
+
+// True if a read would find a value, or the end. May be wrong only by saying true.
+bool
+aimdbi_reader_has_news(const aimdb_reader *reader);
+
+// True if nothing is left and nothing will come.
+bool
+aimdbi_reader_is_ended(const aimdb_reader *reader);
+
+// Values that wait for this reader.
+size_t
+aimdbi_reader_pending(const aimdb_reader *reader);
+
+// Reads a value of latest or mailbox into scratch; counts it.
+bool
+aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp);
+
+// Counts a lag of a ring reader.
+static inline void
+reader_count_lag(aimdb_reader *reader, size_t lag)
+{
+    reader->lag_ = lag;
+    count(&reader->missed_, lag);
+    count(&reader->lags_, 1);
+}
+
+// The count of pushes up to which this reader has seen everything.
+static inline size_t
+reader_seen(const aimdb_reader *reader)
+{
+    const aimdb_record *rec = reader->record_;
+    if (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES) {
+        return load_relaxed(&rec->taken_); // relaxed: a stale one is found out by the claim
+    }
+    return load_relaxed(&reader->cursor_);
+}
+
+#endif

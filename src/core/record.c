@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Producing and emitting: from the caller's value through the producer function into the buffer.
+#include "db.h"
+#include "executor.h"
+#include "scratch.h"
+#include "turn.h"
+
+#define BATCH_BYTES 4096 // of values that pass a producer function before they are published
+
+aimdb_err
+aimdbi_gate_error(size_t gate)
+{
+    return gate & AIMDBI_GATE_FORKED ? AIMDB_EFORKED : AIMDB_ECLOSED;
+}
+
+aimdb_err
+aimdbi_record_push(aimdb_record *rec, const void *values, size_t count)
+{
+    switch (rec->buffer) {
+    case AIMDB_BUFFER_SPMC_RING:
+        return aimdbi_ring_push(rec, values, count);
+    case AIMDB_BUFFER_SINGLE_LATEST:
+    case AIMDB_BUFFER_MAILBOX:
+        return aimdbi_latest_push(rec, values, count);
+    default:
+        return AIMDB_ENOTSUP;
+    }
+}
+
+// Consumers of a mailbox compete: each push begins its round with another one, so that no place in
+// the order of registration is favoured [M2].
+static aimdb_task *
+first_to_wake(const aimdb_record *rec)
+{
+    aimdb_task *task = rec->tasks;
+    if (rec->buffer != AIMDB_BUFFER_MAILBOX || rec->consumers < 2) {
+        return task;
+    }
+    size_t turn = (load_relaxed(&rec->commit_) / AIMDBI_STEP) % rec->consumers;
+    for (; task && turn > 0; turn--) {
+        task = task->next;
+    }
+    return task;
+}
+
+void
+aimdbi_record_wake(aimdb_record *rec)
+{
+    if (!(fetch_and_acq_rel(park_word(rec), ~AIMDBI_PARKED) & AIMDBI_PARKED)) {
+        return; // somebody else cleared it, and wakes
+    }
+    aimdb_task *first = first_to_wake(rec);
+    for (aimdb_task *task = first; task; task = task->next) {
+        aimdbi_task_wake(task);
+    }
+    for (aimdb_task *task = rec->tasks; task != first; task = task->next) {
+        aimdbi_task_wake(task);
+    }
+    if (load_acquire(&rec->waiters_) > 0) {
+        (void) signal_add_release(&rec->wakes_, 1);
+        aimdbp_wake_all(&rec->wakes_);
+    }
+}
+
+// A produce on its way through the producer function.
+struct passage {
+    aimdb_record *rec;
+    const unsigned char *values;
+    size_t count;
+    const aimdb_ctx *outer; // of an emission; NULL: from outside
+    aimdb_err first_error;
+};
+
+static aimdb_err
+call_producer(const struct passage *passage, void *value)
+{
+    aimdb_record *rec = passage->rec;
+    const aimdb_ctx *outer = passage->outer;
+    aimdb_ctx ctx = { .db = rec->db,
+                      .from = rec,
+                      .user = rec->producer_user,
+                      .depth = outer ? outer->depth + 1 : 1 };
+    aimdb_err err = rec->type->call_producer(&ctx, rec->producer, value);
+    if (err != AIMDB_OK) {
+        (void) fetch_add_relaxed(&rec->refused_, 1); // relaxed: a figure
+    }
+    return err;
+}
+
+// Passes as many values as fit one publication; those that are accepted move together.
+static aimdb_err
+pass_some(void *work, void *scratch)
+{
+    struct passage *passage = work;
+    aimdb_record *rec = passage->rec;
+    size_t room = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
+    size_t some = passage->count < room ? passage->count : room;
+    size_t accepted = 0;
+    for (size_t i = 0; i < some; i++) {
+        unsigned char *value = (unsigned char *) scratch + accepted * rec->size;
+        __builtin_memcpy(value, passage->values + i * rec->size, rec->size);
+        aimdb_err err = call_producer(passage, value);
+        if (err == AIMDB_OK) {
+            accepted++;
+        } else if (passage->first_error == AIMDB_OK) {
+            passage->first_error = err;
+        }
+    }
+    passage->values += some * rec->size;
+    passage->count -= some;
+    return accepted > 0 ? aimdbi_record_push(rec, scratch, accepted) : AIMDB_OK;
+}
+
+static aimdb_err
+produce_through(aimdb_record *rec, const void *values, size_t count, const aimdb_ctx *outer)
+{
+    struct passage passage = { rec, values, count, outer, AIMDB_OK };
+    if (rec->buffer == AIMDB_BUFFER_NONE) {
+        return AIMDB_ENOTSUP;
+    }
+    while (passage.count > 0) {
+        size_t room = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
+        size_t some = passage.count < room ? passage.count : room;
+        aimdb_err err =
+            aimdbi_with_scratch(some * rec->size, rec->type->value_align, pass_some, &passage);
+        if (err != AIMDB_OK) {
+            return err;
+        }
+    }
+    return passage.first_error;
+}
+
+static inline aimdb_err
+check_values(const aimdb_record *rec, const void *values, size_t size)
+{
+    if (__builtin_expect(!rec || !values, 0)) {
+        return AIMDB_EINVAL;
+    }
+    if (__builtin_expect(size != rec->size, 0)) {
+        return AIMDB_ETYPE;
+    }
+    return __builtin_expect(rec->db != NULL, 1) ? AIMDB_OK : AIMDB_ECLOSED;
+}
+
+aimdb_err
+aimdb_produce(aimdb_record *record, const void *value, size_t size)
+{
+    return aimdb_produce_n(record, value, size, 1);
+}
+
+aimdb_err
+aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t count)
+{
+    aimdb_err err = check_values(record, values, size);
+    if (__builtin_expect(err != AIMDB_OK, 0)) {
+        return err;
+    }
+    // relaxed: the buffer decides in the end whether a push comes before its close [turn.h INV-3]
+    size_t gate = load_relaxed(&record->db->gate_);
+    if (__builtin_expect(gate != 0, 0)) {
+        return aimdbi_gate_error(gate);
+    }
+    if (__builtin_expect(count == 0, 0)) {
+        return AIMDB_OK;
+    }
+    if (record->producer) {
+        return produce_through(record, values, count, NULL);
+    }
+    return aimdbi_record_push(record, values, count);
+}
+
+aimdb_err
+aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
+{
+    if (!ctx) {
+        return AIMDB_EINVAL;
+    }
+    aimdb_err err = check_values(record, value, size);
+    if (err != AIMDB_OK) {
+        return err;
+    }
+    // What a database's own callbacks emit goes through until the buffers close [X1].
+    size_t gate = load_relaxed(&record->db->gate_);
+    if (record->db == ctx->db) {
+        gate &= AIMDBI_GATE_FORKED;
+        aimdbi_edge_seen(ctx, record);
+    }
+    if (gate) {
+        return aimdbi_gate_error(gate);
+    }
+    if (!record->producer) {
+        return aimdbi_record_push(record, value, 1);
+    }
+    if (ctx->depth >= AIMDB_EMIT_DEPTH_MAX) {
+        return AIMDB_ELOOP; // E2
+    }
+    return produce_through(record, value, 1, ctx);
+}
+
+const char *
+aimdb_record_key(const aimdb_record *record)
+{
+    return record ? record->key : NULL;
+}
+
+const aimdb_type *
+aimdb_record_type(const aimdb_record *record)
+{
+    return record ? record->type : NULL;
+}
+
+aimdb_buffer
+aimdb_record_buffer(const aimdb_record *record)
+{
+    return record ? (aimdb_buffer) record->buffer : AIMDB_BUFFER_NONE;
+}

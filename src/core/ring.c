@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SPMC ring: the last `capacity` values, every reader at its own position.
+//
+// Value n (counted from 0) lives in slot n % M, where M is the capacity rounded up to a power of two
+// and at least 2. Rounding is not visible: a reader that is more than `capacity` behind is told that
+// it lagged, whatever the slots still hold [R1]. With M >= 2 a writer stopped in mid-push never holds
+// the only value [P3]. The protocol between writers and readers is turn.h's; here are its two ends.
+//
+// INV-R1  Slot n % M holds value n for everyone who loads commit_ > n before the copy [R2] and finds
+//         reserve_ - n <= M after it [R1].
+// INV-R2  A cursor only moves forward. After a lag it is taken from reserve_, and may be ahead of the
+//         commit_ this reader sees: differences are signed, "ahead" reads as empty. (On machines that
+//         reorder loads an unsigned difference reports a lag of 2^64 here.)
+// INV-R3  For each reader: received + missed + (commit_ - cursor) is the number of pushes since it
+//         subscribed. Each branch below that moves the cursor adds as much to the lag.
+//
+// Source: SPEC R1-R8; docs/adr/0003.
+#include "copy.h"
+#include "turn.h"
+
+static inline aimdb_word *
+slot_of(const aimdb_record *rec, size_t count)
+{
+    return rec->slots + ((count / AIMDBI_STEP) & rec->slot_mask) * rec->slot_words;
+}
+
+static inline void
+stamp_in(aimdb_record *rec, aimdb_word *slot, uint64_t now)
+{
+    aimdb_word *at = slot + words_of(rec->size);
+    copy_words_in(at, &now, sizeof now);
+    store_relaxed(&rec->last_at_, (size_t) now); // relaxed: a figure for people
+}
+
+aimdb_err
+aimdbi_ring_push(aimdb_record *rec, const void *values, size_t count)
+{
+    uint64_t now = rec->stamp ? (uint64_t) aimdbp_clock() : 0;
+    size_t next = 0;
+    aimdb_err err = turn_begin(rec, count * AIMDBI_STEP, &next);
+    if (__builtin_expect(err != AIMDB_OK, 0)) {
+        return err;
+    }
+    fence_release(); // [W1] pairs with [R1]: the announcement is seen before any word below
+    const unsigned char *value = values;
+    size_t slots = (size_t) rec->slot_mask + 1;
+    size_t skipped = count > slots ? count - slots : 0; // they would be overwritten below
+    value += skipped * rec->size;
+    for (size_t at = next - (count - skipped) * AIMDBI_STEP; at != next; at += AIMDBI_STEP) {
+        aimdb_word *slot = slot_of(rec, at);
+        copy_words_in(slot, value, rec->size);
+        if (rec->stamp) {
+            stamp_in(rec, slot, now);
+        }
+        value += rec->size;
+    }
+    turn_end(rec, next);
+    return AIMDB_OK;
+}
+
+// Moves a cursor past what the ring no longer holds. Returns how many values there are from there.
+static size_t
+skip_overrun(const aimdb_record *rec, size_t commit, size_t *cursor, struct aimdbi_batch *ret)
+{
+    ptrdiff_t behind = count_difference(commit, *cursor);
+    ptrdiff_t held = (ptrdiff_t) (rec->capacity * AIMDBI_STEP);
+    if (behind <= 0) {
+        return 0; // INV-R2
+    }
+    if (behind > held) {
+        *cursor = commit - (size_t) held;
+        ret->lag = (size_t) (behind - held) / AIMDBI_STEP;
+        behind = held;
+    }
+    return (size_t) behind / AIMDBI_STEP;
+}
+
+// Throws away what the writer may have touched during the copy.
+static void
+drop_overtaken(const aimdb_record *rec, size_t *cursor, struct aimdbi_batch *ret)
+{
+    fence_acquire(); // [R1] pairs with [W1]
+    // relaxed: ordered by [R1]
+    size_t announced = load_relaxed(&rec->reserve_) & AIMDBI_COUNT;
+    size_t slots = ((size_t) rec->slot_mask + 1) * AIMDBI_STEP;
+    ptrdiff_t over = count_difference(announced - slots, *cursor);
+    if (over <= 0) {
+        return;
+    }
+    size_t gone = (size_t) over / AIMDBI_STEP;
+    if (gone < ret->count) {
+        ret->first = gone;
+        ret->count -= gone;
+        ret->lag += gone;
+        *cursor += (size_t) over;
+        return;
+    }
+    size_t oldest = announced - rec->capacity * AIMDBI_STEP;
+    ret->count = 0;
+    ret->lag += (oldest - *cursor) / AIMDBI_STEP;
+    *cursor = oldest;
+}
+
+// Copies up to `max` values that follow *cursor. The cursor is moved past what was missed, not past
+// what was copied: the caller advances it value by value as it hands them on. With max 1 a lag is
+// returned alone, so that it can be reported before the value that follows it [R4].
+void
+aimdbi_ring_read(const aimdb_record *rec, size_t *cursor, void *out, size_t max, uint64_t *stamps,
+                 struct aimdbi_batch *ret)
+{
+    *ret = (struct aimdbi_batch){ 0 };
+    size_t commit = load_acquire(&rec->commit_); // [R2] pairs with [T3]
+    size_t there = skip_overrun(rec, commit, cursor, ret);
+    if (there == 0 || (max == 1 && ret->lag > 0)) {
+        return;
+    }
+    ret->count = there < max ? there : max;
+    unsigned char *to = out;
+    for (size_t i = 0; i < ret->count; i++) {
+        const aimdb_word *slot = slot_of(rec, *cursor + i * AIMDBI_STEP);
+        copy_words_out(to, slot, rec->size);
+        if (stamps) {
+            copy_words_out(&stamps[i], slot + words_of(rec->size), sizeof stamps[i]);
+        }
+        to += rec->size;
+    }
+    drop_overtaken(rec, cursor, ret);
+}

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dispatchers and sources: what a task does when an executor runs it.
+//
+// A dispatcher takes everything that is there, up to a budget, so that a busy record costs one
+// validation and one look at the writer's line for a block of values, and cannot starve the others
+// [D5]. When it runs dry it announces to sleep and looks once more (turn.h). While values stream, that
+// is while they come faster than a sleep and a wake would take, it does not sleep at once but lets
+// itself be polled some more: a wake costs the producer microseconds, a poll costs it nothing.
+//
+// An asynchronous value [D3] is tracked in defer_: a turn number, and a phase.
+//   NONE -> TAKEN (aimdb_defer) -> AWAITED (the consumer returned AIMDB_EPENDING) -> NONE (aimdb_done)
+//                               -> FINISHED (aimdb_done came first) -> NONE (the consumer returned)
+// Each end moves to the next turn, so that a token works once. A token holds a reference on the
+// database.
+//
+// The states of a task and their invariants are in db.h. Source: SPEC D1-D7.
+#include "executor.h"
+#include "latency.h"
+#include "reader.h"
+#include "text.h"
+
+#define BUDGET 256        // values a run hands on before the others get their turn
+#define BATCH 128         // values copied out of a ring in one go, at most
+#define BATCH_BYTES 16384 // likewise; fits the first-level cache beside the consumer's own data
+#define PATIENCE 32       // fruitless polls of a streaming task before it sleeps
+#define COMPLAINT_GAP AIMDB_SEC(1) // between two log lines of a kind about one task
+
+enum phase { NONE, TAKEN, AWAITED, FINISHED };
+
+#define PHASE ((size_t) 3)
+#define TURN ((size_t) 4)
+
+enum flow { DRY, FULL, DEFERRED, ABANDONED };
+
+static aimdb *
+db_of(const aimdb_task *task)
+{
+    return task->reader.record_->db;
+}
+
+static aimdb_time
+clock_of(const aimdb *db)
+{
+    return db->executor->ops->clock(db->executor);
+}
+
+// --- log -----------------------------------------------------------------------------------------
+
+// True once in COMPLAINT_GAP; otherwise the complaint is counted for the next line.
+static bool
+may_complain(const aimdb_task *task, aimdb_time *last, uint32_t *unsaid)
+{
+    if (!db_of(task)->log) {
+        return false;
+    }
+    aimdb_time now = clock_of(db_of(task));
+    if (*last != 0 && now - *last < COMPLAINT_GAP) {
+        (*unsaid)++;
+        return false;
+    }
+    *last = now;
+    return true;
+}
+
+static void
+begin_line(struct aimdbi_text *text, const aimdb_task *task)
+{
+    text->used = 0;
+    aimdbi_text_add(text, "record \"");
+    aimdbi_text_add(text, task->reader.record_->key);
+    aimdbi_text_add(text, task->is_source ? "\": source \"" : "\": consumer \"");
+    aimdbi_text_add(text, task->name);
+    aimdbi_text_add(text, "\" ");
+}
+
+static void
+end_line(struct aimdbi_text *text, const aimdb_task *task, uint32_t *unsaid)
+{
+    if (*unsaid > 0) {
+        aimdbi_text_add(text, " (");
+        aimdbi_text_number(text, *unsaid);
+        aimdbi_text_add(text, " more since the last such line)");
+    }
+    *unsaid = 0;
+    db_of(task)->log(db_of(task)->log_user, AIMDB_LOG_WARNING, text->line);
+}
+
+static void
+complain_of_lag(aimdb_task *task, size_t lag)
+{
+    if (!may_complain(task, &task->lag_warned_at, &task->lags_unsaid)) {
+        return;
+    }
+    struct aimdbi_text text;
+    begin_line(&text, task);
+    aimdbi_text_add(&text, "lagged and missed ");
+    aimdbi_text_number(&text, lag);
+    aimdbi_text_add(&text, lag == 1 ? " value" : " values");
+    end_line(&text, task, &task->lags_unsaid);
+}
+
+static void
+count_error(aimdb_task *task, aimdb_err err, const char *remark)
+{
+    (void) fetch_add_relaxed(&task->errors_, 1); // relaxed: a figure
+    if (!may_complain(task, &task->error_warned_at, &task->errors_unsaid)) {
+        return;
+    }
+    struct aimdbi_text text;
+    begin_line(&text, task);
+    aimdbi_text_add(&text, "returned ");
+    aimdbi_text_add(&text, aimdb_err_name(err));
+    aimdbi_text_add(&text, remark);
+    end_line(&text, task, &task->errors_unsaid);
+}
+
+// --- asynchronous values -------------------------------------------------------------------------
+
+aimdb_token
+aimdb_defer(aimdb_ctx *ctx)
+{
+    aimdb_token nothing = { NULL, 0 };
+    if (!ctx || !ctx->task || ctx->task->is_source) {
+        return nothing;
+    }
+    aimdb_task *task = ctx->task;
+    size_t word = load_relaxed(&task->defer_); // relaxed: in phase NONE only this thread writes it
+    if ((word & PHASE) == NONE) {
+        aimdbi_db_retain(ctx->db);
+        store_release(&task->defer_, word | TAKEN); // [A1] pairs with aimdb_done
+    }
+    return (aimdb_token){ task, word / TURN };
+}
+
+// Ends the turn of a value whose consumer has returned, whatever became of its token.
+static void
+cancel_token(aimdb_task *task)
+{
+    size_t word = load_acquire(&task->defer_);
+    size_t next = (word & ~PHASE) + TURN;
+    if ((word & PHASE) == TAKEN && cas_acq_rel(&task->defer_, &word, next)) {
+        aimdbi_db_release(db_of(task));
+        return;
+    }
+    if ((word & PHASE) == FINISHED) { // aimdb_done has released the reference
+        store_release(&task->defer_, next);
+    }
+}
+
+// The consumer returned AIMDB_EPENDING. True if the value is still being worked on; the task is then
+// DEFERRING.
+static bool
+is_awaited(aimdb_task *task)
+{
+    size_t word = load_acquire(&task->defer_);
+    if ((word & PHASE) == NONE) {
+        count_error(task, AIMDB_EPENDING, " without aimdb_defer");
+        return false;
+    }
+    if ((word & PHASE) == TAKEN) {
+        store_release(&task->state_, AIMDBI_DEFERRING); // before aimdb_done can see AWAITED [A2]
+        if (cas_acq_rel(&task->defer_, &word, (word & ~PHASE) | AWAITED)) {
+            return true;
+        }
+        store_relaxed(&task->state_, AIMDBI_RUNNING); // relaxed: in FINISHED nobody looks at it
+    }
+    cancel_token(task);
+    return false;
+}
+
+// aimdb_done ended a value the task was waiting for.
+static void
+resume(aimdb_task *task)
+{
+    size_t state = load_acquire(&task->state_); // [A2]
+    for (;;) {
+        if (state == AIMDBI_WAITING) {
+            if (cas_acq_rel(&task->state_, &state, AIMDBI_QUEUED)) {
+                aimdb_executor *executor = db_of(task)->executor;
+                executor->ops->ready(executor, task);
+                return;
+            }
+        } else if (state == AIMDBI_DEFERRING) {
+            if (cas_acq_rel(&task->state_, &state, AIMDBI_NOTIFIED)) {
+                return;
+            }
+        } else {
+            return; // it has left
+        }
+    }
+}
+
+aimdb_err
+aimdb_done(aimdb_token token, aimdb_err err)
+{
+    aimdb_task *task = token.task_;
+    if (!task) {
+        return AIMDB_EINVAL;
+    }
+    size_t word = load_acquire(&task->defer_); // [A1]
+    for (;;) {
+        size_t phase = word & PHASE;
+        if (word / TURN != token.turn_ || (phase != TAKEN && phase != AWAITED)) {
+            return AIMDB_EINVAL;
+        }
+        size_t next = phase == TAKEN ? (word | FINISHED) : (word & ~PHASE) + TURN;
+        if (cas_acq_rel(&task->defer_, &word, next)) {
+            if (err != AIMDB_OK) {
+                (void) fetch_add_relaxed(&task->errors_, 1); // relaxed: a figure
+            }
+            aimdb *db = db_of(task);
+            if (phase == AWAITED) {
+                resume(task);
+            }
+            aimdbi_db_release(db);
+            return AIMDB_OK;
+        }
+    }
+}
+
+// --- dispatchers ---------------------------------------------------------------------------------
+
+// Calls the consumer with one value. True if it will be finished later.
+static bool
+call_consumer(aimdb_task *task, const void *value, uint64_t stamp)
+{
+    aimdb_record *rec = task->reader.record_;
+    aimdb_ctx ctx = {
+        .db = rec->db, .from = rec, .task = task, .user = task->user, .missed = task->lag
+    };
+    task->lag = 0;
+    if (task->latency) {
+        aimdbi_latency_add(task->latency, aimdbp_clock() - (aimdb_time) stamp);
+    }
+    aimdb_err err = rec->type->call_consumer(&ctx, task->fn, value);
+    if (err == AIMDB_EPENDING) {
+        return is_awaited(task);
+    }
+    if (load_relaxed(&task->defer_) & PHASE) { // relaxed: this thread left NONE, or nobody did
+        cancel_token(task);
+    }
+    if (err != AIMDB_OK) {
+        count_error(task, err, "");
+    }
+    return false;
+}
+
+static bool
+is_abandoned(const aimdb_task *task)
+{
+    return load_relaxed(&db_of(task)->abandon_) != 0; // relaxed: a request, seen sooner or later
+}
+
+// Hands on the whole values of a batch. The cursor moves value by value, so that what was copied but
+// not handed on is still pending.
+static enum flow
+hand_on(aimdb_task *task, const unsigned char *value, const uint64_t *stamps, size_t values)
+{
+    aimdb_reader *reader = &task->reader;
+    for (size_t i = 0; i < values; i++) {
+        if (is_abandoned(task)) {
+            return ABANDONED;
+        }
+        store_relaxed(&reader->cursor_, load_relaxed(&reader->cursor_) + AIMDBI_STEP);
+        count(&reader->received_, 1);
+        if (call_consumer(task, value, stamps ? stamps[i] : 0)) {
+            return DEFERRED;
+        }
+        value += reader->record_->size;
+    }
+    return FULL;
+}
+
+static enum flow
+deliver_ring(aimdb_task *task, unsigned char *scratch, size_t *left)
+{
+    aimdb_reader *reader = &task->reader;
+    const aimdb_record *rec = reader->record_;
+    uint64_t stamps[BATCH];
+    size_t fit = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
+    size_t most = fit < BATCH ? fit : BATCH;
+    while (*left > 0) {
+        struct aimdbi_batch batch;
+        size_t cursor = load_relaxed(&reader->cursor_);
+        aimdbi_ring_read(rec, &cursor, scratch, most < *left ? most : *left,
+                         task->latency ? stamps : NULL, &batch);
+        store_relaxed(&reader->cursor_, cursor);
+        if (batch.lag > 0) {
+            reader_count_lag(reader, batch.lag);
+            task->lag += batch.lag;
+            complain_of_lag(task, batch.lag);
+            *left -= 1; // a reader that is overtaken without end must not hold its worker
+        } else if (batch.count == 0) {
+            return DRY;
+        }
+        size_t handed = batch.count < *left ? batch.count : *left;
+        enum flow flow = hand_on(task, scratch + batch.first * rec->size,
+                                 task->latency ? stamps + batch.first : NULL, handed);
+        if (flow != FULL) {
+            return flow;
+        }
+        *left -= handed;
+    }
+    return FULL;
+}
+
+static enum flow
+deliver_latest(aimdb_task *task, unsigned char *scratch, size_t *left)
+{
+    for (; *left > 0; (*left)--) {
+        uint64_t stamp = 0;
+        if (is_abandoned(task)) {
+            return ABANDONED;
+        }
+        if (!aimdbi_reader_read_one(&task->reader, scratch, task->latency ? &stamp : NULL)) {
+            return DRY;
+        }
+        if (call_consumer(task, scratch, stamp)) {
+            return DEFERRED;
+        }
+    }
+    return FULL;
+}
+
+static enum aimdbi_verdict
+queue_again(aimdb_task *task, enum aimdbi_verdict verdict)
+{
+    store_release(&task->state_, AIMDBI_QUEUED);
+    return verdict;
+}
+
+// The task is dry: announces to sleep, and looks once more. See turn.h, INV-4 and INV-T3.
+static enum aimdbi_verdict
+park(aimdb_task *task)
+{
+    aimdb_record *rec = task->reader.record_;
+    store_release(&task->state_, AIMDBI_PARKING); // before PARKED: a waker sees it [K1]
+    if (!park_announce(rec, reader_seen(&task->reader)) && aimdbi_reader_has_news(&task->reader)) {
+        return queue_again(task, AIMDBI_AGAIN);
+    }
+    size_t parking = AIMDBI_PARKING;
+    if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
+        return queue_again(task, AIMDBI_AGAIN);
+    }
+    return AIMDBI_GONE;
+}
+
+static enum aimdbi_verdict
+wait_for_done(aimdb_task *task)
+{
+    size_t deferring = AIMDBI_DEFERRING;
+    if (!cas_release(&task->state_, &deferring, AIMDBI_WAITING)) {
+        return queue_again(task, AIMDBI_AGAIN); // aimdb_done was quicker
+    }
+    return AIMDBI_GONE;
+}
+
+static enum aimdbi_verdict
+leave(aimdb_task *task)
+{
+    store_release(&task->state_, AIMDBI_LEFT); // pairs with the closer's look; the last access
+    return AIMDBI_GONE;
+}
+
+// Dry, after handing on `delivered` values: watch on, or sleep?
+static enum aimdbi_verdict
+run_dry(aimdb_task *task, size_t delivered)
+{
+    if (aimdbi_reader_is_ended(&task->reader)) {
+        return leave(task);
+    }
+    if (delivered > 1) {
+        task->streams = true;
+    }
+    task->empty_polls = delivered > 0 ? 0 : task->empty_polls + 1;
+    bool closing = load_relaxed(&db_of(task)->gate_) != 0;
+    if (task->streams && !closing && task->empty_polls < PATIENCE) {
+        return queue_again(task, AIMDBI_FRUITLESS);
+    }
+    task->streams = false;
+    task->empty_polls = 0;
+    return park(task);
+}
+
+enum aimdbi_verdict
+aimdbi_task_run(aimdb_task *task, void *scratch)
+{
+    const aimdb_record *rec = task->reader.record_;
+    AIMDBI_ASSERT(load_relaxed(&task->state_) == AIMDBI_QUEUED); // INV-T2
+    store_relaxed(&task->state_, AIMDBI_RUNNING); // relaxed: taken from a queue, which ordered it
+    bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
+    // Consumers of one mailbox compete value by value.
+    size_t budget = rec->buffer == AIMDB_BUFFER_MAILBOX && rec->consumers > 1 ? 1 : BUDGET;
+    size_t left = budget;
+    enum flow flow =
+        ring ? deliver_ring(task, scratch, &left) : deliver_latest(task, scratch, &left);
+    switch (flow) {
+    case DRY:
+        return run_dry(task, budget - left);
+    case DEFERRED:
+        return wait_for_done(task);
+    case ABANDONED:
+        return leave(task);
+    case FULL:
+        break;
+    }
+    task->streams = true;
+    task->empty_polls = 0;
+    return queue_again(task, AIMDBI_AGAIN);
+}
+
+bool
+aimdbi_task_has_news(const aimdb_task *task)
+{
+    return aimdbi_reader_has_news(&task->reader);
+}
+
+void
+aimdbi_task_wake(aimdb_task *task)
+{
+    if (task->is_source) {
+        return;
+    }
+    size_t state = load_acquire(&task->state_); // [K1]
+    for (;;) {
+        if (state == AIMDBI_IDLE) {
+            if (cas_acq_rel(&task->state_, &state, AIMDBI_QUEUED)) { // [K2]
+                aimdb_executor *executor = db_of(task)->executor;
+                executor->ops->ready(executor, task);
+                return;
+            }
+        } else if (state == AIMDBI_PARKING) {
+            if (cas_acq_rel(&task->state_, &state, AIMDBI_NOTIFIED)) {
+                return;
+            }
+        } else {
+            return; // it runs or will run, and looks for itself; or waits, or has left
+        }
+    }
+}
+
+// --- sources -------------------------------------------------------------------------------------
+
+static aimdb_time
+source_leaves(aimdb_task *task)
+{
+    store_release(&task->state_, AIMDBI_LEFT);
+    return AIMDB_FOREVER;
+}
+
+aimdb_time
+aimdbi_source_step(aimdb_task *task)
+{
+    aimdb_record *rec = task->reader.record_;
+    if (load_acquire(&rec->db->gate_)) {
+        return source_leaves(task);
+    }
+    store_relaxed(&task->state_,
+                  AIMDBI_RUNNING); // relaxed: only the executor's source lane runs it
+    aimdb_ctx ctx = { .db = rec->db, .from = rec, .task = task, .user = task->user };
+    count(&task->reader.received_, 1);
+    aimdb_time next = rec->type->call_source(&ctx, task->fn, rec);
+    if (next == AIMDB_FOREVER) {
+        return source_leaves(task);
+    }
+    task->due = next;
+    store_release(&task->state_, AIMDBI_IDLE);
+    return next;
+}
+
+// --- what callbacks may ask ----------------------------------------------------------------------
+
+void *
+aimdb_user(const aimdb_ctx *ctx)
+{
+    return ctx ? ctx->user : NULL;
+}
+
+aimdb_time
+aimdb_now(const aimdb_ctx *ctx)
+{
+    return ctx ? clock_of(ctx->db) : aimdbp_clock();
+}
+
+aimdb_time
+aimdb_every(aimdb_ctx *ctx, aimdb_time period)
+{
+    aimdb_time now = aimdb_now(ctx);
+    aimdb_time step = period > 0 ? period : 1;
+    if (!ctx || !ctx->task || !ctx->task->is_source) {
+        return now + step;
+    }
+    aimdb_time next = ctx->task->due + step;
+    if (next <= now) {
+        aimdb_time passed = (now - next) / step + 1;
+        count(&ctx->task->overruns_, (size_t) passed);
+        next += passed * step;
+    }
+    return next;
+}
+
+uint64_t
+aimdb_missed(const aimdb_ctx *ctx)
+{
+    return ctx ? ctx->missed : 0;
+}

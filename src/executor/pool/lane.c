@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// How tasks reach threads.
+//
+// Whoever makes a task ready pushes it onto the inbox, a linked stack, with one compare-and-swap: no
+// lock, so that a producer never waits for a worker. Workers move the whole inbox behind the backlog,
+// oldest first, under a lock that only they take, and take tasks from its front one at a time: a
+// worker that is long in one call holds back no other task.
+//
+// Sleeping and waking. A worker that finds nothing registers in sleepers_, fences, looks once more,
+// and waits for a permit. A waker claims a sleeper by lowering sleepers_, and grants a permit. While a
+// claimed worker is on its way (waking_) no further one is woken; when it arrives it clears waking_,
+// fences and looks, and if it leaves tasks behind it wakes the next. So a burst of ready tasks costs
+// its producer one wake, and all workers get to work.
+//
+// INV-P1  A task in the inbox or backlog is seen by a worker that is awake and will look, or
+//         waking_ is set, or a waker is between its push and its look at sleepers_.
+//         Each of these three looks is separated from its own write by a sequentially consistent
+//         fence: [P1] pusher, [P2] sleeper, [P3] arriving worker, [P4] waker that found no sleeper.
+// INV-P2  permits granted <= sleepers claimed; each claimed sleeper takes exactly one.
+//
+// Source: SPEC D2, D4, D5; docs/adr/0007.
+#include "lane.h"
+
+#include <errno.h>
+
+#include "core/scratch.h"
+#include "pool.h"
+#include "port/posix/thread.h"
+
+#define BARREN_LIMIT 4 // fruitless runs in a row after which a worker pauses
+#define PAUSE_SPINS 8  // length of that pause: a few hundred nanoseconds
+
+struct aimdbi_worker {
+    struct aimdbi_lane *lane;
+    pthread_t thread;
+    aimdb_word stop_; // nonzero: leave
+};
+
+// --- waking --------------------------------------------------------------------------------------
+
+static bool
+has_work(const struct aimdbi_lane *lane)
+{
+    return load_relaxed(&lane->inbox_) != 0 || load_relaxed(&lane->backlog_) != 0;
+}
+
+static bool
+claim_sleeper(struct aimdbi_lane *lane)
+{
+    size_t sleepers = load_relaxed(&lane->sleepers_);
+    while (sleepers > 0) {
+        if (cas_acq_rel(&lane->sleepers_, &sleepers, sleepers - 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+grant_permit(struct aimdbi_lane *lane)
+{
+    (void) signal_add_release(&lane->permits, 1);
+    aimdbp_wake_one(&lane->permits);
+}
+
+// Wakes one worker, unless one is on its way or none sleeps.
+static void
+wake_one(struct aimdbi_lane *lane)
+{
+    while (load_relaxed(&lane->sleepers_) > 0 && exchange_acq_rel(&lane->waking_, 1) == 0) {
+        if (claim_sleeper(lane)) {
+            grant_permit(lane);
+            return;
+        }
+        store_release(&lane->waking_, 0);
+        fence_seq_cst(); // [P4] a pusher may have relied on waking_
+        if (!has_work(lane)) {
+            return;
+        }
+    }
+}
+
+void
+aimdbi_lane_push(struct aimdbi_lane *lane, aimdb_task *task)
+{
+    size_t newest = load_relaxed(&lane->inbox_);
+    do {
+        task->next_ready = (aimdb_task *) newest;
+    } while (!cas_release(&lane->inbox_, &newest, (size_t) task)); // [Q1] pairs with collect()
+    fence_seq_cst();                                               // [P1]
+    if (load_relaxed(&lane->sleepers_) > 0 && load_relaxed(&lane->waking_) == 0) {
+        wake_one(lane);
+    }
+}
+
+// --- the backlog ---------------------------------------------------------------------------------
+
+static void
+lock_backlog(struct aimdbi_lane *lane)
+{
+    for (unsigned spins = 0; exchange_acquire(&lane->lock_, 1) != 0; spins++) {
+        aimdbp_relax(spins);
+    }
+}
+
+static void
+unlock_backlog(struct aimdbi_lane *lane)
+{
+    store_relaxed(&lane->backlog_, lane->first != NULL); // relaxed: see INV-P1 for its readers
+    store_release(&lane->lock_, 0);
+}
+
+static void
+append(struct aimdbi_lane *lane, aimdb_task *first, aimdb_task *last)
+{
+    last->next_ready = NULL;
+    *(lane->first ? &lane->last->next_ready : &lane->first) = first;
+    lane->last = last;
+}
+
+// Moves the inbox behind the backlog, oldest first.
+static void
+collect(struct aimdbi_lane *lane)
+{
+    if (load_relaxed(&lane->inbox_) == 0) {
+        return;
+    }
+    aimdb_task *newest = (aimdb_task *) exchange_acquire(&lane->inbox_, 0); // [Q1]
+    aimdb_task *oldest = NULL;
+    for (aimdb_task *task = newest; task;) {
+        aimdb_task *older = task->next_ready;
+        task->next_ready = oldest;
+        oldest = task;
+        task = older;
+    }
+    if (oldest) {
+        append(lane, oldest, newest);
+    }
+}
+
+// Takes the oldest task; *ret_more tells whether others wait behind it.
+static aimdb_task *
+take(struct aimdbi_lane *lane, bool *ret_more)
+{
+    if (!has_work(lane)) {
+        return NULL;
+    }
+    lock_backlog(lane);
+    collect(lane);
+    aimdb_task *task = lane->first;
+    if (task) {
+        lane->first = task->next_ready;
+    }
+    *ret_more = lane->first != NULL;
+    unlock_backlog(lane);
+    return task;
+}
+
+static void
+put_back(struct aimdbi_lane *lane, aimdb_task *task)
+{
+    lock_backlog(lane);
+    collect(lane); // what came meanwhile goes first
+    append(lane, task, task);
+    unlock_backlog(lane);
+}
+
+// --- workers -------------------------------------------------------------------------------------
+
+static void
+run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned *barren)
+{
+    switch (aimdbi_task_run(task, scratch)) {
+    case AIMDBI_AGAIN:
+        *barren = 0;
+        put_back(worker->lane, task);
+        return;
+    case AIMDBI_FRUITLESS:
+        if (++*barren >= BARREN_LIMIT || !has_work(worker->lane)) {
+            for (unsigned i = 0; i < PAUSE_SPINS; i++) {
+                aimdbp_relax(0); // looking at a writer's line less often lets it write faster
+            }
+        }
+        put_back(worker->lane, task);
+        return;
+    case AIMDBI_GONE:
+        *barren = 0;
+        aimdbi_pool_settled(worker->lane->pool);
+        return;
+    }
+}
+
+// Spins for the time the options allow. True if there is work.
+static bool
+spin(const struct aimdbi_lane *lane)
+{
+    aimdb_time end = lane->pool->spin > 0 ? aimdbp_clock() + lane->pool->spin : 0;
+    while (end > 0 && aimdbp_clock() < end) {
+        if (has_work(lane)) {
+            return true;
+        }
+        aimdbp_relax(0);
+    }
+    return false;
+}
+
+static void
+take_permit(struct aimdbi_lane *lane)
+{
+    for (;;) {
+        uint32_t permits = signal_load_acquire(&lane->permits);
+        while (permits > 0) {
+            if (signal_cas_acquire(&lane->permits, &permits, permits - 1)) {
+                return;
+            }
+        }
+        aimdbp_wait(&lane->permits, 0, AIMDB_FOREVER);
+    }
+}
+
+static void
+sleep_until_woken(struct aimdbi_worker *worker)
+{
+    struct aimdbi_lane *lane = worker->lane;
+    (void) fetch_add_acq_rel(&lane->sleepers_, 1);
+    fence_seq_cst(); // [P2]
+    bool must_stay = has_work(lane) || load_relaxed(&worker->stop_) != 0;
+    // To stay awake take the registration back; if all were claimed, one of the permits is ours.
+    if (must_stay && claim_sleeper(lane)) {
+        return;
+    }
+    take_permit(lane);
+    store_relaxed(&lane->waking_, 0);
+    fence_seq_cst(); // [P3]
+}
+
+static void
+work(struct aimdbi_worker *worker, void *scratch)
+{
+    struct aimdbi_lane *lane = worker->lane;
+    unsigned barren = 0;
+    while (load_relaxed(&worker->stop_) == 0) { // relaxed: [P2] orders it before a sleep
+        bool more;
+        aimdb_task *task = take(lane, &more);
+        if (!task) {
+            if (!spin(lane)) {
+                sleep_until_woken(worker);
+            }
+            continue;
+        }
+        // The consumer may be long: those behind it need another worker. Not for a task that will
+        // find nothing.
+        if (more && load_relaxed(&lane->sleepers_) > 0 && aimdbi_task_has_news(task)) {
+            wake_one(lane);
+        }
+        run_task(worker, task, scratch, &barren);
+    }
+}
+
+static void *
+worker_main(void *argument)
+{
+    struct aimdbi_worker *worker = argument;
+    unsigned char memory[AIMDBI_SCRATCH_BYTES];
+    aimdbp_set_current(&worker->lane->pool->base);
+    work(worker, aligned_up(memory, AIMDB_ALIGN_MAX));
+    return NULL;
+}
+
+// --- threads -------------------------------------------------------------------------------------
+
+// Ends the last threads until `count` are left.
+static void
+shrink(struct aimdbi_lane *lane, uint32_t count)
+{
+    for (uint32_t i = count; i < lane->worker_count; i++) {
+        store_relaxed(&lane->workers[i]->stop_, 1);
+    }
+    fence_seq_cst(); // pairs with [P2]: who registers after this sees its stop_
+    while (claim_sleeper(lane)) {
+        grant_permit(lane);
+    }
+    for (uint32_t i = count; i < lane->worker_count; i++) {
+        (void) pthread_join(lane->workers[i]->thread, NULL);
+        aimdbp_release(lane->workers[i], sizeof *lane->workers[i]);
+    }
+    lane->worker_count = count;
+    // A thread that left may have had the wake that was meant for a task.
+    if (count > 0 && has_work(lane)) {
+        wake_one(lane);
+    }
+}
+
+static int
+start_worker(struct aimdbi_lane *lane)
+{
+    struct aimdbi_worker *worker = aimdbp_alloc(sizeof *worker, sizeof(void *));
+    if (!worker) {
+        return ENOMEM;
+    }
+    *worker = (struct aimdbi_worker){ .lane = lane };
+    int err = aimdbp_thread_start(&worker->thread, worker_main, worker, lane->name);
+    if (err != 0) {
+        aimdbp_release(worker, sizeof *worker);
+        return err;
+    }
+    lane->workers[lane->worker_count++] = worker;
+    return 0;
+}
+
+static int
+make_room(struct aimdbi_lane *lane, uint32_t count)
+{
+    if (count <= lane->worker_room) {
+        return 0;
+    }
+    struct aimdbi_worker **workers = aimdbp_alloc(count * sizeof *workers, sizeof(void *));
+    if (!workers) {
+        return ENOMEM;
+    }
+    for (uint32_t i = 0; i < lane->worker_count; i++) {
+        workers[i] = lane->workers[i];
+    }
+    aimdbp_release(lane->workers, lane->worker_room * sizeof *workers);
+    lane->workers = workers;
+    lane->worker_room = count;
+    return 0;
+}
+
+int
+aimdbi_lane_resize(struct aimdbi_lane *lane, uint32_t count)
+{
+    uint32_t before = lane->worker_count;
+    if (count <= before) {
+        shrink(lane, count);
+        return 0;
+    }
+    int err = make_room(lane, count);
+    while (err == 0 && lane->worker_count < count) {
+        err = start_worker(lane);
+    }
+    if (err != 0) {
+        shrink(lane, before);
+    }
+    return err;
+}

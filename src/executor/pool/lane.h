@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A lane: tasks that are ready, and the threads that run them.
+#ifndef AIMDB_EXECUTOR_POOL_LANE_H
+#define AIMDB_EXECUTOR_POOL_LANE_H
+
+#include <pthread.h>
+
+#include "core/executor.h"
+
+struct aimdbi_pool;
+struct aimdbi_worker;
+
+struct aimdbi_lane {
+    aimdb_word inbox_; // newest task made ready, linked through next_ready; any thread pushes
+    char apart_1[AIMDBI_LINE - sizeof(aimdb_word)];
+    aimdb_word lock_;  // of the backlog; workers only, for a few instructions
+    aimdb_task *first; // backlog, oldest first
+    aimdb_task *last;
+    aimdb_word backlog_; // nonzero while it has a task; written under the lock, read by all
+    char apart_2[AIMDBI_LINE - 4 * sizeof(aimdb_word)];
+    aimdb_word sleepers_;  // workers that sleep or are about to, and no waker has claimed
+    aimdb_word waking_;    // nonzero: a claimed worker is on its way and will look for tasks
+    aimdbi_signal permits; // one for each claimed worker
+    struct aimdbi_pool *pool;
+    const char *name; // of its threads
+    struct aimdbi_worker **workers;
+    uint32_t worker_count;
+    uint32_t worker_room;
+};
+
+// Puts a QUEUED task into the lane and sees to it that a worker looks. Any thread; never blocks.
+void
+aimdbi_lane_push(struct aimdbi_lane *lane, aimdb_task *task);
+
+// Starts and ends threads until there are `count`. On failure (errno as result) there are as many as
+// before.
+int
+aimdbi_lane_resize(struct aimdbi_lane *lane, uint32_t count);
+
+#endif

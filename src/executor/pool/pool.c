@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pool: an executor of threads. Workers for consumers, one thread per blocking consumer, one for
+// the sources; all of them exist while a database is open, and none allocates.
+#include "pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "port/posix/thread.h"
+
+#define THREADS_MAX 1024
+
+static struct aimdbi_pool *
+pool_of(const aimdb_executor *executor)
+{
+    return (struct aimdbi_pool *) executor; // base is its first member
+}
+
+void
+aimdbi_pool_settled(struct aimdbi_pool *pool)
+{
+    if (pool->asymmetric) {
+        fence_compiler(); // [C3] the task's last state, then attending_
+    } else {
+        fence_seq_cst();
+    }
+    if (load_relaxed(&pool->attending_) > 0) {
+        (void) signal_add_release(&pool->settled, 1);
+        aimdbp_wake_all(&pool->settled);
+    }
+}
+
+// --- opening and closing -------------------------------------------------------------------------
+
+struct tally {
+    size_t blocking;
+    size_t sources;
+};
+
+static struct tally
+count_tasks(const aimdb *db)
+{
+    struct tally tally = { 0 };
+    for (size_t i = 0; i < db->task_count; i++) {
+        tally.sources += db->tasks[i]->is_source;
+        tally.blocking += !db->tasks[i]->is_source && db->tasks[i]->blocking;
+    }
+    return tally;
+}
+
+static uint32_t
+blocking_threads_for(const struct aimdbi_pool *pool, size_t tasks)
+{
+    uint32_t limit = pool->blocking_threads ? pool->blocking_threads : UINT32_MAX;
+    return tasks < limit ? (uint32_t) tasks : limit;
+}
+
+static aimdb_err
+explain(const char *what, int err, char *why, size_t why_size)
+{
+    (void) snprintf(why, why_size, "the pool cannot start %s: %s", what, strerror(err));
+    return err == ENOMEM ? AIMDB_ENOMEM : AIMDB_EIO;
+}
+
+// Threads for one more database. Those there are stay: they may be in a call.
+static aimdb_err
+grow(struct aimdbi_pool *pool, const struct tally *tally, char *why, size_t why_size)
+{
+    int err = aimdbi_lane_resize(&pool->compute, pool->threads);
+    if (err != 0) {
+        return explain("its workers", err, why, why_size);
+    }
+    uint32_t blocking = blocking_threads_for(pool, pool->blocking_tasks + tally->blocking);
+    if (blocking > pool->blocking.worker_count) {
+        err = aimdbi_lane_resize(&pool->blocking, blocking);
+    }
+    if (err != 0) {
+        return explain("threads for blocking consumers", err, why, why_size);
+    }
+    if (aimdbi_sources_reserve(&pool->sources, tally->sources, &err) != AIMDB_OK) {
+        return explain("the thread for sources", err, why, why_size);
+    }
+    return AIMDB_OK;
+}
+
+static aimdb_err
+pool_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
+{
+    struct aimdbi_pool *pool = pool_of(executor);
+    if (load_acquire(&pool->forked_)) {
+        (void) snprintf(why, why_size, "the pool belongs to the parent process");
+        return AIMDB_EFORKED;
+    }
+    struct tally tally = count_tasks(db);
+    (void) pthread_mutex_lock(&pool->lock);
+    uint32_t workers = pool->compute.worker_count;
+    uint32_t blocking = pool->blocking.worker_count;
+    aimdb_err err = grow(pool, &tally, why, why_size);
+    if (err == AIMDB_OK) {
+        pool->open_databases++;
+        pool->blocking_tasks += tally.blocking;
+    } else {
+        (void) aimdbi_lane_resize(&pool->compute, workers);
+        (void) aimdbi_lane_resize(&pool->blocking, blocking);
+    }
+    (void) pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 0; i < db->task_count && err == AIMDB_OK; i++) {
+        db->tasks[i]->lane = db->tasks[i]->blocking ? &pool->blocking : &pool->compute;
+    }
+    return err;
+}
+
+static void
+pool_start(aimdb_executor *executor, aimdb *db)
+{
+    aimdbi_sources_start(&pool_of(executor)->sources, db);
+}
+
+static void
+pool_ready(aimdb_executor *executor, aimdb_task *task)
+{
+    (void) executor;
+    aimdbi_lane_push(task->lane, task);
+}
+
+static void
+pool_attend(aimdb_executor *executor, aimdb *db)
+{
+    (void) db;
+    (void) fetch_add_acq_rel(&pool_of(executor)->attending_, 1);
+}
+
+static void
+pool_retire(aimdb_executor *executor, aimdb *db)
+{
+    (void) db;
+    aimdbi_sources_retire(&pool_of(executor)->sources);
+}
+
+static uint32_t
+pool_settle_begin(aimdb_executor *executor)
+{
+    return signal_load_acquire(&pool_of(executor)->settled);
+}
+
+static void
+pool_settle(aimdb_executor *executor, uint32_t ticket, aimdb_time deadline)
+{
+    aimdbp_wait(&pool_of(executor)->settled, ticket, deadline);
+}
+
+static void
+pool_close(aimdb_executor *executor, aimdb *db)
+{
+    struct aimdbi_pool *pool = pool_of(executor);
+    struct tally tally = count_tasks(db);
+    (void) fetch_sub_acq_rel(&pool->attending_, 1);
+    (void) pthread_mutex_lock(&pool->lock);
+    pool->open_databases--;
+    pool->blocking_tasks -= tally.blocking;
+    if (pool->open_databases == 0) {
+        (void) aimdbi_lane_resize(&pool->compute, 0);
+        (void) aimdbi_lane_resize(&pool->blocking, 0);
+    }
+    aimdbi_sources_release(&pool->sources, tally.sources);
+    (void) pthread_mutex_unlock(&pool->lock);
+}
+
+static aimdb_time
+pool_clock(const aimdb_executor *executor)
+{
+    (void) executor;
+    return aimdbp_clock();
+}
+
+static void
+release_lane(struct aimdbi_lane *lane)
+{
+    // In the child of a fork the workers do not exist; their memory does.
+    for (uint32_t i = 0; i < lane->worker_count; i++) {
+        aimdbp_release(lane->workers[i], 0);
+    }
+    aimdbp_release(lane->workers, lane->worker_room * sizeof(void *));
+}
+
+static void
+pool_free(aimdb_executor *executor)
+{
+    struct aimdbi_pool *pool = pool_of(executor);
+    AIMDBI_REQUIRE(load_acquire(&pool->forked_) || pool->open_databases == 0,
+                   "aimdb_executor_free: a database of this executor is still open");
+    aimdbp_fork_unwatch(&pool->fork_watch);
+    release_lane(&pool->compute);
+    release_lane(&pool->blocking);
+    aimdbp_release(pool->sources.heap, pool->sources.room * sizeof(aimdb_task *));
+    (void) pthread_mutex_destroy(&pool->sources.lock);
+    (void) pthread_mutex_destroy(&pool->lock);
+    aimdbp_release(pool, sizeof *pool);
+}
+
+static const struct aimdbi_executor_ops pool_ops = {
+    .version = AIMDBI_EXECUTOR_VERSION,
+    .open = pool_open,
+    .start = pool_start,
+    .ready = pool_ready,
+    .attend = pool_attend,
+    .retire = pool_retire,
+    .settle_begin = pool_settle_begin,
+    .settle = pool_settle,
+    .close = pool_close,
+    .clock = pool_clock,
+    .free = pool_free,
+};
+
+aimdb_executor *
+aimdb_pool_new(const aimdb_pool_options *options)
+{
+    aimdb_pool_options given = options ? *options : (aimdb_pool_options){ 0 };
+    if (given.threads > THREADS_MAX || given.blocking_threads > THREADS_MAX) {
+        return NULL;
+    }
+    size_t bytes = (sizeof(struct aimdbi_pool) + AIMDBI_LINE - 1) & ~(size_t) (AIMDBI_LINE - 1);
+    struct aimdbi_pool *pool = aimdbp_alloc(bytes, AIMDBI_LINE);
+    if (!pool) {
+        return NULL;
+    }
+    memset(pool, 0, bytes);
+    aimdbp_init();
+    pool->base.ops = &pool_ops;
+    pool->threads = given.threads ? given.threads : aimdbp_processors();
+    pool->blocking_threads = given.blocking_threads;
+    pool->spin = AIMDB_US(given.spin_us);
+    pool->asymmetric = aimdbp_fence_is_asymmetric();
+    pool->compute.pool = pool;
+    pool->compute.name = "aimdb-worker";
+    pool->blocking.pool = pool;
+    pool->blocking.name = "aimdb-blocking";
+    pool->sources.pool = pool;
+    (void) pthread_mutex_init(&pool->lock, NULL);
+    (void) pthread_mutex_init(&pool->sources.lock, NULL);
+    aimdbp_fork_watch(&pool->fork_watch, &pool->forked_, 1);
+    return &pool->base;
+}
