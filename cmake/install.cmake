@@ -68,8 +68,11 @@ install(
 )
 
 # The manual, made from the headers.
-find_package(Python3 COMPONENTS Interpreter)
-if(Python3_Interpreter_FOUND)
+if(AIMDB_BUILD_REFERENCE)
+    find_package(Python3 COMPONENTS Interpreter)
+    if(NOT Python3_Interpreter_FOUND)
+        message(FATAL_ERROR "aimdb: AIMDB_BUILD_REFERENCE needs python3 (Debian: python3)")
+    endif()
     set(aimdb_reference "${PROJECT_BINARY_DIR}/reference")
     file(GLOB aimdb_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/aimdb/*.h")
     add_custom_command(
@@ -85,6 +88,4 @@ if(Python3_Interpreter_FOUND)
     add_custom_target(reference ALL DEPENDS "${aimdb_reference}/html/index.html")
     install(DIRECTORY "${aimdb_reference}/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}")
     install(DIRECTORY "${aimdb_reference}/html" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-else()
-    message(WARNING "No python3 (Debian: python3): the manual is neither made nor installed")
 endif()

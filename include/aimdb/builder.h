@@ -13,6 +13,7 @@
 AIMDB_BEGIN
 
 typedef struct aimdb_builder aimdb_builder;
+struct aimdb_memory_stats; // <aimdb/metrics.h>
 
 typedef enum aimdb_log_level { AIMDB_LOG_ERROR, AIMDB_LOG_WARNING, AIMDB_LOG_INFO } aimdb_log_level;
 
@@ -181,7 +182,6 @@ aimdb_emitted_by(aimdb_builder *builder, aimdb_record *record, aimdb_task *task)
 //   ISR        no                     Blocks  never
 //   Alloc      none                   Cost    one step a record and task
 //   Source     SPEC B6
-struct aimdb_memory_stats;
 AIMDB_API aimdb_err
 aimdb_builder_memory(const aimdb_builder *builder, struct aimdb_memory_stats *stats);
 

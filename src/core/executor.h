@@ -13,7 +13,7 @@
 #define AIMDBI_EXECUTOR_VERSION 1
 
 // Where a worker keeps the values it copied out; one per thread that runs tasks.
-#define AIMDBI_SCRATCH_BYTES (AIMDB_VALUE_MAX + AIMDB_ALIGN_MAX)
+#define AIMDBI_SCRATCH_BYTES AIMDB_VALUE_MAX
 
 enum aimdbi_verdict {
     AIMDBI_AGAIN,     // QUEUED again: run it later, after the others that are ready

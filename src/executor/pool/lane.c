@@ -23,7 +23,6 @@
 
 #include <errno.h>
 
-#include "core/scratch.h"
 #include "pool.h"
 #include "port/posix/thread.h"
 
@@ -261,9 +260,9 @@ static void *
 worker_main(void *argument)
 {
     struct aimdbi_worker *worker = argument;
-    unsigned char memory[AIMDBI_SCRATCH_BYTES];
+    _Alignas(AIMDB_ALIGN_MAX) unsigned char scratch[AIMDBI_SCRATCH_BYTES];
     aimdbp_set_current(&worker->lane->pool->base);
-    work(worker, aligned_up(memory, AIMDB_ALIGN_MAX));
+    work(worker, scratch);
     return NULL;
 }
 
