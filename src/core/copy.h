@@ -70,10 +70,19 @@ copy_words_in(aimdb_word *slot, const void *value, size_t size)
         store_relaxed(&slot[i + 2], get_word(from + (i + 2) * AIMDBI_WORD));
         store_relaxed(&slot[i + 3], get_word(from + (i + 3) * AIMDBI_WORD));
     }
-    for (; i < whole; i++) {
+    switch (whole - i) {
+    case 3:
+        store_relaxed(&slot[i + 2], get_word(from + (i + 2) * AIMDBI_WORD));
+        // fall through
+    case 2:
+        store_relaxed(&slot[i + 1], get_word(from + (i + 1) * AIMDBI_WORD));
+        // fall through
+    case 1:
         store_relaxed(&slot[i], get_word(from + i * AIMDBI_WORD));
+        // fall through
+    default:
+        store_relaxed(&slot[whole], get_word(from + size - AIMDBI_WORD));
     }
-    store_relaxed(&slot[whole], get_word(from + size - AIMDBI_WORD));
 }
 
 // Reads a value of `size` bytes from `slot`. What is read may be torn until it is validated.
@@ -93,10 +102,44 @@ copy_words_out(void *value, const aimdb_word *slot, size_t size)
         put_word(to + (i + 2) * AIMDBI_WORD, load_relaxed(&slot[i + 2]));
         put_word(to + (i + 3) * AIMDBI_WORD, load_relaxed(&slot[i + 3]));
     }
-    for (; i < whole; i++) {
+    switch (whole - i) {
+    case 3:
+        put_word(to + (i + 2) * AIMDBI_WORD, load_relaxed(&slot[i + 2]));
+        // fall through
+    case 2:
+        put_word(to + (i + 1) * AIMDBI_WORD, load_relaxed(&slot[i + 1]));
+        // fall through
+    case 1:
         put_word(to + i * AIMDBI_WORD, load_relaxed(&slot[i]));
+        // fall through
+    default:
+        put_word(to + size - AIMDBI_WORD, load_relaxed(&slot[whole]));
     }
-    put_word(to + size - AIMDBI_WORD, load_relaxed(&slot[whole]));
+}
+
+// Copies a value between two places that only this thread can see. Small ones without a call.
+static inline void
+copy_value(void *to, const void *from, size_t size)
+{
+    unsigned char *out = to;
+    const unsigned char *in = from;
+    if (size < AIMDBI_WORD || size > 4 * AIMDBI_WORD) {
+        __builtin_memcpy(to, from, size);
+        return;
+    }
+    switch (words_of(size)) {
+    case 4:
+        put_word(out + 2 * AIMDBI_WORD, get_word(in + 2 * AIMDBI_WORD));
+        // fall through
+    case 3:
+        put_word(out + AIMDBI_WORD, get_word(in + AIMDBI_WORD));
+        // fall through
+    case 2:
+        put_word(out, get_word(in));
+        // fall through
+    default:
+        put_word(out + size - AIMDBI_WORD, get_word(in + size - AIMDBI_WORD));
+    }
 }
 
 #endif

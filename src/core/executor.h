@@ -16,9 +16,9 @@
 #define AIMDBI_SCRATCH_BYTES AIMDB_VALUE_MAX
 
 enum aimdbi_verdict {
-    AIMDBI_AGAIN,     // QUEUED again: run it later, after the others that are ready
-    AIMDBI_FRUITLESS, // as AGAIN, but there was nothing to do: the reader is being watched
-    AIMDBI_GONE       // idle, waiting or left: do not touch it
+    AIMDBI_AGAIN, // QUEUED again: run it later, after the others that are ready
+    AIMDBI_WATCH, // as AGAIN, but it ran dry: better look away a little first
+    AIMDBI_GONE   // idle, waiting or left: do not touch it
 };
 
 struct aimdbi_executor_ops {

@@ -2,6 +2,7 @@
 // Readers: positions of their own in a record's buffer, and the threads that pull through them.
 #include "reader.h"
 
+#include "copy.h"
 #include "db.h"
 #include "scratch.h"
 
@@ -144,7 +145,7 @@ attempt_ring(aimdb_reader *reader, void *out, void *scratch)
     if (batch.count == 0) {
         return nothing_read(reader);
     }
-    __builtin_memcpy(out, scratch, reader->record_->size);
+    copy_value(out, scratch, reader->record_->size);
     store_relaxed(&reader->cursor_, cursor + AIMDBI_STEP);
     count(&reader->received_, 1);
     return AIMDB_OK;
@@ -160,7 +161,7 @@ attempt_in_scratch(void *work, void *scratch)
     if (!aimdbi_reader_read_one(attempt->reader, scratch, NULL)) {
         return nothing_read(attempt->reader);
     }
-    __builtin_memcpy(attempt->out, scratch, attempt->reader->record_->size);
+    copy_value(attempt->out, scratch, attempt->reader->record_->size);
     return AIMDB_OK;
 }
 
@@ -307,7 +308,7 @@ peek_in_scratch(void *work, void *scratch)
     if (!aimdbi_latest_read(peek->rec, peek->seen, scratch, NULL, &push)) {
         return AIMDB_EEMPTY;
     }
-    __builtin_memcpy(peek->out, scratch, peek->rec->size);
+    copy_value(peek->out, scratch, peek->rec->size);
     return AIMDB_OK;
 }
 

@@ -145,7 +145,17 @@ check_values(const aimdb_record *rec, const void *values, size_t size)
 aimdb_err
 aimdb_produce(aimdb_record *record, const void *value, size_t size)
 {
-    return aimdb_produce_n(record, value, size, 1);
+    aimdb_err err = check_values(record, value, size);
+    if (__builtin_expect(err != AIMDB_OK, 0)) {
+        return err;
+    }
+    // relaxed: the buffer decides in the end whether a push comes before its close [turn.h INV-3]
+    size_t gate = load_relaxed(&record->db->gate_);
+    if (__builtin_expect(gate != 0, 0)) {
+        return aimdbi_gate_error(gate);
+    }
+    return record->producer ? produce_through(record, value, 1, NULL)
+                            : aimdbi_record_push(record, value, 1);
 }
 
 aimdb_err
@@ -155,18 +165,15 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
     if (__builtin_expect(err != AIMDB_OK, 0)) {
         return err;
     }
-    // relaxed: the buffer decides in the end whether a push comes before its close [turn.h INV-3]
-    size_t gate = load_relaxed(&record->db->gate_);
+    size_t gate = load_relaxed(&record->db->gate_); // relaxed: as in aimdb_produce
     if (__builtin_expect(gate != 0, 0)) {
         return aimdbi_gate_error(gate);
     }
     if (__builtin_expect(count == 0, 0)) {
         return AIMDB_OK;
     }
-    if (record->producer) {
-        return produce_through(record, values, count, NULL);
-    }
-    return aimdbi_record_push(record, values, count);
+    return record->producer ? produce_through(record, values, count, NULL)
+                            : aimdbi_record_push(record, values, count);
 }
 
 aimdb_err

@@ -25,33 +25,50 @@ slot_of(const aimdb_record *rec, size_t count)
 }
 
 static inline void
-stamp_in(aimdb_record *rec, aimdb_word *slot, uint64_t now)
+write_slot(aimdb_record *rec, size_t count, const void *value, uint64_t now)
 {
-    aimdb_word *at = slot + words_of(rec->size);
-    copy_words_in(at, &now, sizeof now);
-    store_relaxed(&rec->last_at_, (size_t) now); // relaxed: a figure for people
+    aimdb_word *slot = slot_of(rec, count);
+    copy_words_in(slot, value, rec->size);
+    if (__builtin_expect(rec->stamp, 0)) {
+        copy_words_in(slot + words_of(rec->size), &now, sizeof now);
+        store_relaxed(&rec->last_at_, (size_t) now); // relaxed: a figure for people
+    }
+}
+
+// The most common push: one value.
+static inline aimdb_err
+push_one(aimdb_record *rec, const void *value, uint64_t now)
+{
+    size_t next = 0;
+    aimdb_err err = turn_begin(rec, AIMDBI_STEP, &next);
+    if (__builtin_expect(err != AIMDB_OK, 0)) {
+        return err;
+    }
+    fence_release(); // [W1] pairs with [R1]: the announcement is seen before any word of the value
+    write_slot(rec, next - AIMDBI_STEP, value, now);
+    turn_end(rec, next);
+    return AIMDB_OK;
 }
 
 aimdb_err
 aimdbi_ring_push(aimdb_record *rec, const void *values, size_t count)
 {
-    uint64_t now = rec->stamp ? (uint64_t) aimdbp_clock() : 0;
+    uint64_t now = __builtin_expect(rec->stamp, 0) ? (uint64_t) aimdbp_clock() : 0;
+    if (__builtin_expect(count == 1, 1)) {
+        return push_one(rec, values, now);
+    }
     size_t next = 0;
     aimdb_err err = turn_begin(rec, count * AIMDBI_STEP, &next);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
         return err;
     }
-    fence_release(); // [W1] pairs with [R1]: the announcement is seen before any word below
+    fence_release(); // [W1]
     const unsigned char *value = values;
     size_t slots = (size_t) rec->slot_mask + 1;
     size_t skipped = count > slots ? count - slots : 0; // they would be overwritten below
     value += skipped * rec->size;
     for (size_t at = next - (count - skipped) * AIMDBI_STEP; at != next; at += AIMDBI_STEP) {
-        aimdb_word *slot = slot_of(rec, at);
-        copy_words_in(slot, value, rec->size);
-        if (rec->stamp) {
-            stamp_in(rec, slot, now);
-        }
+        write_slot(rec, at, value, now);
         value += rec->size;
     }
     turn_end(rec, next);

@@ -296,10 +296,13 @@ deliver_ring(aimdb_task *task, unsigned char *scratch, size_t *left)
         size_t handed = batch.count < *left ? batch.count : *left;
         enum flow flow = hand_on(task, scratch + batch.first * rec->size,
                                  task->latency ? stamps + batch.first : NULL, handed);
+        *left -= handed;
         if (flow != FULL) {
             return flow;
         }
-        *left -= handed;
+        if (batch.lag == 0 && batch.count<most && * left> 0) {
+            return DRY; // that was all a moment ago; a second look costs the writer a cache miss
+        }
     }
     return FULL;
 }
@@ -366,16 +369,16 @@ leave(aimdb_task *task)
 static enum aimdbi_verdict
 run_dry(aimdb_task *task, size_t delivered)
 {
-    if (aimdbi_reader_is_ended(&task->reader)) {
+    bool closing = load_relaxed(&db_of(task)->gate_) != 0; // relaxed: seen sooner or later
+    if (closing && aimdbi_reader_is_ended(&task->reader)) {
         return leave(task);
     }
     if (delivered > 1) {
         task->streams = true;
     }
     task->empty_polls = delivered > 0 ? 0 : task->empty_polls + 1;
-    bool closing = load_relaxed(&db_of(task)->gate_) != 0;
     if (task->streams && !closing && task->empty_polls < PATIENCE) {
-        return queue_again(task, AIMDBI_FRUITLESS);
+        return queue_again(task, AIMDBI_WATCH);
     }
     task->streams = false;
     task->empty_polls = 0;

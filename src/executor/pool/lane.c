@@ -26,8 +26,8 @@
 #include "pool.h"
 #include "port/posix/thread.h"
 
-#define BARREN_LIMIT 4 // fruitless runs in a row after which a worker pauses
-#define PAUSE_SPINS 8  // length of that pause: a few hundred nanoseconds
+#define DRY_LIMIT 4   // runs in a row that ran dry, after which a worker pauses
+#define PAUSE_SPINS 8 // length of that pause: a few hundred nanoseconds
 
 struct aimdbi_worker {
     struct aimdbi_lane *lane;
@@ -167,15 +167,15 @@ put_back(struct aimdbi_lane *lane, aimdb_task *task)
 // --- workers -------------------------------------------------------------------------------------
 
 static void
-run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned *barren)
+run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned *dry)
 {
     switch (aimdbi_task_run(task, scratch)) {
     case AIMDBI_AGAIN:
-        *barren = 0;
+        *dry = 0;
         put_back(worker->lane, task);
         return;
-    case AIMDBI_FRUITLESS:
-        if (++*barren >= BARREN_LIMIT || !has_work(worker->lane)) {
+    case AIMDBI_WATCH:
+        if (++*dry >= DRY_LIMIT || !has_work(worker->lane)) {
             for (unsigned i = 0; i < PAUSE_SPINS; i++) {
                 aimdbp_relax(0); // looking at a writer's line less often lets it write faster
             }
@@ -183,7 +183,7 @@ run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned
         put_back(worker->lane, task);
         return;
     case AIMDBI_GONE:
-        *barren = 0;
+        *dry = 0;
         aimdbi_pool_settled(worker->lane->pool);
         return;
     }
@@ -237,7 +237,7 @@ static void
 work(struct aimdbi_worker *worker, void *scratch)
 {
     struct aimdbi_lane *lane = worker->lane;
-    unsigned barren = 0;
+    unsigned dry = 0;
     while (load_relaxed(&worker->stop_) == 0) { // relaxed: [P2] orders it before a sleep
         bool more;
         aimdb_task *task = take(lane, &more);
@@ -252,7 +252,7 @@ work(struct aimdbi_worker *worker, void *scratch)
         if (more && load_relaxed(&lane->sleepers_) > 0 && aimdbi_task_has_news(task)) {
             wake_one(lane);
         }
-        run_task(worker, task, scratch, &barren);
+        run_task(worker, task, scratch, &dry);
     }
 }
 
