@@ -27,7 +27,7 @@ main(void)
     aimdb_builder *b = aimdb_builder_new(pool);
     temperature_record indoor = temperature_configure(b, "sensors.indoor", AIMDB_SPMC_RING(16));
     temperature_set_producer(b, indoor, check, NULL);
-    temperature_add_consumer(b, indoor, show, NULL);
+    aimdb_task *consumer = temperature_add_consumer(b, indoor, show, NULL);
     aimdb *db;
     if (aimdb_build(b, &db) != AIMDB_OK) {
         aimdb_builder_report(b, stderr); // every mistake, each with its key
@@ -40,10 +40,14 @@ main(void)
             fprintf(stderr, "refused: %s\n", aimdb_err_text(err));
         }
     }
-    aimdb_close_report report;
-    report.size = sizeof report;
-    aimdb_close(db, aimdb_clock() + AIMDB_SEC(1), &report); // drains first
-    printf("delivered %d, lost %d\n", (int) report.delivered, (int) report.lost);
+    aimdb_close(db, aimdb_clock() + AIMDB_SEC(1), NULL); // drains first
+    aimdb_record_stats stats = { .size = sizeof stats };
+    aimdb_task_stats shown = { .size = sizeof shown };
+    if (aimdb_record_metrics(indoor.raw, &stats) == AIMDB_OK &&
+        aimdb_task_metrics(consumer, &shown) == AIMDB_OK) {
+        printf("produced %d, refused %d, shown %d\n", (int) stats.produced, (int) stats.refused,
+               (int) shown.received);
+    }
     aimdb_free(db);
     aimdb_builder_free(b);
     aimdb_executor_free(pool);

@@ -193,7 +193,7 @@ aimdb_builder_memory(const aimdb_builder *builder, struct aimdb_memory_stats *st
 //   builder    what to build
 //   ret_db     the database; written only on AIMDB_OK
 //   Returns    AIMDB_OK, _ECONFIG (see the report), _ENOMEM, _EIO (no thread to be had), _EBUSY
-//              (built already), _EINVAL
+//              (built already), _EFORKED (the executor is the parent's), _EINVAL
 //   Thread     one at a time
 //   ISR        no                     Blocks  until the threads are made
 //   Alloc      all that the database will ever use
@@ -279,10 +279,11 @@ aimdb_stop(aimdb *db);
 //
 // Sources stop; values from outside are refused with AIMDB_ECLOSED; dispatchers drain, and what they
 // emit still goes through; when all is quiet or the deadline passes, the buffers close. Close waits
-// for calls of consumers that are in progress, also beyond the deadline: once it returns no callback
-// runs. A second close waits for the first and gives the same report. From inside a callback of the
-// same database close only begins: it returns AIMDB_EPENDING at once, aimdb_run returns, and the
-// next close or free from outside completes it. Records can be read until the free.
+// for calls of consumers that are in progress, also beyond the deadline: once it returns no consumer
+// and no source runs (a producer function runs inside the produce of a thread of yours). A second
+// close waits for the first and gives the same report. From inside a callback of the same executor
+// close only begins: it returns AIMDB_EPENDING at once, aimdb_run returns, and the next close or free
+// from outside completes it. Records can be read until the free.
 //
 //   db         what to close
 //   deadline   absolute, on aimdb_clock(), for the draining
@@ -302,7 +303,7 @@ aimdb_close(aimdb *db, aimdb_time deadline, aimdb_close_report *ret_report);
 //
 //   db         NULL: nothing happens
 //   Returns    nothing
-//   Thread     one, and none of the database's own callbacks: that stops the program
+//   Thread     one, and not inside a callback of the same executor: that stops the program
 //   ISR        no                     Blocks  as aimdb_close
 //   Alloc      releases               Cost    one step a record and task
 //   Source     SPEC X1; docs/lifecycle.md

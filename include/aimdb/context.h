@@ -77,8 +77,9 @@ aimdb_defer(aimdb_ctx *ctx);
 
 // aimdb_done ends what aimdb_defer began.
 //
-// It may be called before the consumer has returned AIMDB_EPENDING. A token outlives the close and
-// the free of its database; done then only releases what it held.
+// It may be called before the consumer has returned AIMDB_EPENDING. A token that is not yet done
+// outlives the close and the free of its database; done then only releases what it held. A token that
+// was used, or whose consumer did not return AIMDB_EPENDING, is dead once the database is freed.
 //
 //   token      from aimdb_defer
 //   err        AIMDB_OK, or an error to count on the consumer

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking inside: counters of records, tasks and readers, memory, and the record graph. Always on.
 // Reading them disturbs nobody; a snapshot taken while values move may be apart by those in flight.
-// The caller sets .size = sizeof of each struct it passes in.
+// The caller sets .size = sizeof of each struct it passes in; 0 stands for its size in version 0.1.
 #ifndef AIMDB_METRICS_H
 #define AIMDB_METRICS_H
 
@@ -180,8 +180,8 @@ aimdb_task_is_source(const aimdb_task *task);
 
 // aimdb_edges lists the emissions that were declared or have been seen.
 //
-// The table has room for every declared edge and two more for each task and record; edges seen
-// beyond that are left out, which the log says once.
+// The table has room for every declared edge and one or more for each task and record; edges seen
+// beyond that may be left out, which the log says once.
 //
 //   db         a database
 //   edges      room for max; may be NULL with max 0

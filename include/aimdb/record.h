@@ -140,7 +140,7 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size);
 //   record     where to
 //   values     count values of size bytes, one after another; only read
 //   size       must be the size of the record's type
-//   count      how many; 0 is a success that does nothing
+//   count      how many; 0 is a success that does nothing, one beyond all memory is _EINVAL
 //   Returns    AIMDB_OK when all were accepted, else the first error; errors as aimdb_produce
 //   Thread     any; with one_writer one at a time
 //   ISR        as aimdb_produce       Blocks  as aimdb_produce
@@ -244,7 +244,8 @@ aimdb_recv(aimdb_reader *reader, void *out, size_t size, aimdb_time deadline);
 // its middle; the next call reports it.
 //
 //   reader     a subscribed reader
-//   values     room for max values of size bytes; the first ones returned are written
+//   values     room for max values of size bytes, from the first on; those behind the ones returned
+//              may have been written to
 //   size       must be the size of the record's type
 //   max        how many at the most
 //   missed     how many values were missed just before the first one; NULL if not wanted; written

@@ -10,7 +10,7 @@ size_t
 aimdbi_edge_slots(const aimdb_builder *builder)
 {
     size_t wanted =
-        2 * (builder->declaration_count + builder->record_count + builder->task_count) + 2;
+        2 * builder->declaration_count + builder->record_count + builder->task_count + 2;
     size_t slots = 4;
     while (slots < wanted) {
         slots *= 2;
@@ -157,6 +157,7 @@ aimdbi_db_release(aimdb *db)
     }
     release_items(db);
     aimdb_allocator allocator = db->allocator;
+    aimdb_executor *executor = db->executor;
     for (size_t i = 0; i < db->task_count; i++) {
         aimdbi_release(&allocator, db->tasks[i], db->tasks[i]->bytes);
     }
@@ -164,6 +165,7 @@ aimdbi_db_release(aimdb *db)
         aimdbi_release(&allocator, db->records[i], db->records[i]->bytes);
     }
     aimdbi_release(&allocator, db, db->bytes);
+    aimdbi_executor_release(executor);
 }
 
 // --- starting ------------------------------------------------------------------------------------
@@ -224,8 +226,12 @@ static aimdb_err
 check_all(aimdb_builder *builder, const aimdb *db)
 {
     forget_build_mistakes(builder);
+    bool is_incomplete = builder->is_out_of_memory; // something was not registered: for good
+    builder->is_out_of_memory = false;
     aimdbi_check(builder, db->by_key);
-    if (builder->is_out_of_memory) {
+    bool is_untold = builder->is_out_of_memory; // a mistake could not be noted: this time
+    builder->is_out_of_memory = is_incomplete;
+    if (is_incomplete || is_untold) {
         return AIMDB_ENOMEM;
     }
     return builder->mistakes ? AIMDB_ECONFIG : AIMDB_OK;
@@ -266,6 +272,7 @@ aimdb_build(aimdb_builder *builder, aimdb **ret_db)
         return err;
     }
     builder->is_built = true;
+    (void) fetch_add_relaxed(&db->executor->refs_, 1); // relaxed: the caller holds one
     connect_records(builder, db);
     aimdbp_fork_watch(&db->fork_watch, &db->gate_, AIMDBI_GATE_FORKED);
     *ret_db = db;

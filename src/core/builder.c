@@ -3,6 +3,7 @@
 // told by aimdb_build all at once.
 #include "builder.h"
 
+#include "executor.h"
 #include "latency.h"
 #include "turn.h"
 
@@ -51,8 +52,12 @@ aimdb_builder *
 aimdb_builder_new_with(aimdb_executor *executor, const aimdb_builder_options *options)
 {
     aimdb_allocator allocator = { port_alloc, port_release, NULL };
-    if (options && options->allocator) {
-        allocator = *options->allocator;
+    aimdb_builder_options given = { 0 };
+    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
+        return NULL;
+    }
+    if (given.allocator) {
+        allocator = *given.allocator;
     }
     if (!allocator.alloc || !allocator.release) {
         return NULL;
@@ -63,7 +68,7 @@ aimdb_builder_new_with(aimdb_executor *executor, const aimdb_builder_options *op
         aimdbp_init();
         builder->executor = executor;
         builder->allocator = allocator;
-        builder->memory_limit = options ? options->memory_limit : 0;
+        builder->memory_limit = given.memory_limit;
         builder->bytes = bytes;
     }
     return builder;
@@ -317,8 +322,8 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
         return NULL;
     }
     size_t bytes;
-    aimdb_task *task =
-        aimdbi_alloc(&builder->allocator, sizeof *task + room, sizeof(void *), &bytes);
+    // On cache lines of its own: neighbours run on other threads.
+    aimdb_task *task = aimdbi_alloc(&builder->allocator, sizeof *task + room, AIMDBI_LINE, &bytes);
     if (!task) {
         builder->is_out_of_memory = true;
         return NULL;
@@ -359,10 +364,14 @@ aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
         aimdbi_mistake(builder, false, record->key, "a consumer's function is NULL");
         return NULL;
     }
-    aimdb_task *task =
-        add_task(builder, record, fn, user, options ? options->name : NULL, "consumer-");
+    aimdb_consumer_options given = { 0 };
+    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
+        aimdbi_mistake(builder, false, record->key, "consumer options of a size that cannot be");
+        return NULL;
+    }
+    aimdb_task *task = add_task(builder, record, fn, user, given.name, "consumer-");
     if (task) {
-        task->blocking = options && options->blocking;
+        task->blocking = given.blocking;
         record->consumers++;
     }
     return task;
@@ -384,6 +393,11 @@ aimdb_emitted_by(aimdb_builder *builder, aimdb_record *record, aimdb_task *task)
     if (!task || task->reader.record_->builder != builder) {
         aimdbi_mistake(builder, false, record ? record->key : "(null)",
                        "declared as emitted by no task of this builder");
+        return;
+    }
+    if (!record) {
+        aimdbi_mistake(builder, false, task->reader.record_->key,
+                       "its task is declared to emit into an unregistered record");
         return;
     }
     if (!is_own(builder, record, "declared emission")) {

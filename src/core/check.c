@@ -15,6 +15,9 @@ check_type(aimdb_builder *builder, const aimdb_record *rec)
     if (align == 0 || (align & (align - 1)) != 0 || align > AIMDB_ALIGN_MAX) {
         aimdbi_mistake(builder, true, rec->key,
                        "the alignment of its values is not a power of two up to 4096");
+    } else if (type->value_size % align != 0) {
+        aimdbi_mistake(builder, true, rec->key,
+                       "the size of its values is not a multiple of their alignment");
     }
 }
 

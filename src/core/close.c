@@ -13,12 +13,15 @@
 //
 // INV-C1  A value whose push returned AIMDB_OK is delivered, missed, or in report.lost (mailbox:
 //         overwritten as well; latest: skipped as well).
-// INV-C2  When aimdb_close returns, no callback of the database runs or will run.
+// INV-C2  When aimdb_close returns, no consumer and no source of the database runs or will run. (A
+//         producer function runs inside its caller's produce: its caller knows when that is over.)
 // INV-C3  The closer never waits while holding anything another thread needs.
 //
 // Source: SPEC X1-X4; docs/adr/0006.
 #include "executor.h"
 #include "reader.h"
+
+#define IN_FLIGHT_PATIENCE 10000 // looks at a push in flight, most of them after yielding
 
 static size_t
 pushes_of(const aimdb *db)
@@ -152,6 +155,14 @@ static uint64_t
 lost_in(const aimdb_record *rec)
 {
     uint64_t lost = 0;
+    // A push in flight now was announced before the close, or is about to be withdrawn: give it the
+    // time to decide, though a writer that is stopped cannot hold up the close.
+    for (unsigned i = 0; i < IN_FLIGHT_PATIENCE; i++) {
+        if (((load_relaxed(&rec->reserve_) ^ load_relaxed(&rec->commit_)) & AIMDBI_COUNT) == 0) {
+            break;
+        }
+        aimdbp_relax(i);
+    }
     size_t announced = load_relaxed(&rec->reserve_) & AIMDBI_COUNT;
     for (const aimdb_task *task = rec->tasks; task; task = task->next) {
         if (task->is_source) {
@@ -169,6 +180,14 @@ lost_in(const aimdb_record *rec)
     return lost;
 }
 
+// Lets aimdb_run look again.
+static void
+wake_runner(aimdb *db)
+{
+    (void) signal_add_release(&db->stopped, 1);
+    aimdbp_wake_all(&db->stopped);
+}
+
 static void
 close_gate(aimdb *db)
 {
@@ -176,7 +195,7 @@ close_gate(aimdb *db)
     // After `attend` and this fence a task that comes to rest was seen by us or ends a settle [C3].
     fence_heavy_of(db);
     db->executor->ops->retire(db->executor, db);
-    aimdb_stop(db);
+    wake_runner(db);
 }
 
 static void
@@ -218,7 +237,8 @@ wait_for_the_other_closer(aimdb *db)
 static bool
 is_inside_callback(const aimdb *db)
 {
-    return aimdbp_current() == db->executor;
+    const struct aimdbi_frame *frame = aimdbp_current();
+    return frame && frame->executor == db->executor;
 }
 
 static void
@@ -290,8 +310,7 @@ aimdb_stop(aimdb *db)
 {
     if (db) {
         store_release(&db->stop_, 1);
-        (void) signal_add_release(&db->stopped, 1);
-        aimdbp_wake_all(&db->stopped);
+        wake_runner(db);
     }
 }
 
@@ -303,7 +322,7 @@ aimdb_free(aimdb *db)
     }
     if (!(load_acquire(&db->gate_) & AIMDBI_GATE_FORKED)) {
         AIMDBI_REQUIRE(!is_inside_callback(db),
-                       "aimdb_free called from a callback of the database (see aimdb_close)");
+                       "aimdb_free called from a callback of the same executor (see aimdb_close)");
         (void) aimdb_close(db, aimdbp_clock(), NULL);
     } else {
         aimdbp_fork_unwatch(&db->fork_watch);

@@ -39,6 +39,12 @@ enum aimdbi_state {
     AIMDBI_LEFT
 };
 
+// Keeps one kind of log line about a task rare. Any thread may complain.
+struct aimdbi_complaint {
+    aimdb_word said_at_; // ms, never 0 once something was said
+    aimdb_word unsaid_;  // lines held back since
+};
+
 // One allocation: this struct, then the name.
 struct aimdb_task {
     aimdb_word state_;      // enum aimdbi_state
@@ -50,20 +56,19 @@ struct aimdb_task {
     aimdb_word errors_;             // running thread, and aimdb_done
     aimdb_word overruns_;           // source: running thread
     size_t lag;                     // missed just before the next value; running thread
-    aimdb_time due;                 // source: when its next step is
+    aimdb_time due;                 // source: the grid point of its next step; running thread
+    aimdb_time wake_at;             // source: the executor's
     struct aimdbi_latency *latency; // with `stamp`
-    aimdb_time lag_warned_at;       // running thread
-    aimdb_time error_warned_at;     // running thread
-    uint32_t lags_unsaid;           // lag warnings held back since
-    uint32_t errors_unsaid;         // likewise
-    uint32_t empty_polls;           // running thread: fruitless runs in a row
-    aimdb_task *next;               // of the same record
-    void *lane;                     // the executor's
-    size_t bytes;                   // of this allocation
-    uint32_t index;                 // constant: place in the database
-    bool is_source;                 // constant
-    bool blocking;                  // constant
-    bool streams;                   // running thread: values come faster than wakes
+    struct aimdbi_complaint of_lags;
+    struct aimdbi_complaint of_errors;
+    uint32_t empty_polls; // running thread: fruitless runs in a row
+    aimdb_task *next;     // of the same record
+    void *lane;           // the executor's
+    size_t bytes;         // of this allocation
+    uint32_t index;       // constant: place in the database
+    bool is_source;       // constant
+    bool blocking;        // constant
+    bool streams;         // running thread: values come faster than wakes
     char name[];
 };
 
@@ -78,15 +83,16 @@ struct aimdb {
     aimdb_word gate_;    // written by closers and by a fork; read by every produce
     aimdb_word abandon_; // nonzero: dispatchers leave without delivering
     aimdb_executor *executor;
+    aimdb_word *edges; // hash table, see graph.c
+    size_t edge_mask;
     aimdb_log_fn log;
     void *log_user;
     aimdb_record **records; // in the order of registration
+    // --- 64 bytes: above what every produce and emission reads, below what is written often
     aimdb_record **by_key;
     aimdb_task **tasks; // consumers and sources in the order of registration
-    aimdb_word *edges;  // hash table, see graph.c
     size_t record_count;
     size_t task_count;
-    size_t edge_mask;
     aimdb_word edges_full_; // nonzero once the table had no room
     aimdb_word refs_;       // the owner, subscribed readers, tokens, calls of close and run
     aimdb_word phase_;      // enum aimdbi_phase
@@ -108,7 +114,13 @@ struct aimdb_ctx {
     aimdb_task *task;   // NULL: a producer function
     void *user;
     size_t missed;
-    unsigned depth; // producer functions on the stack, this one included
+};
+
+// What the calling thread is inside of: aimdbp_current() points to one, or is NULL outside of all
+// callbacks. Lives on the stack of whoever calls them.
+struct aimdbi_frame {
+    aimdb_executor *executor; // whose callbacks these are
+    unsigned depth;           // producer functions on the stack
 };
 
 void *
@@ -137,10 +149,6 @@ void
 aimdbi_edge_seen(const aimdb_ctx *ctx, const aimdb_record *to);
 void
 aimdbi_edge_declare(aimdb *db, const aimdb_task *task, const aimdb_record *to);
-
-// Restarts the thread that blocks in aimdb_run.
-void
-aimdbi_stop_run(aimdb *db);
 
 static inline void
 fence_heavy_of(const aimdb *db)

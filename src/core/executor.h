@@ -41,22 +41,35 @@ struct aimdbi_executor_ops {
     // All tasks of db have LEFT. Forget them.
     void (*close)(aimdb_executor *executor, aimdb *db);
     aimdb_time (*clock)(const aimdb_executor *executor);
+    // Called on the running thread before it calls the consumer of `task`: true if other tasks wait
+    // for such a thread; sees to it that an idle one comes for them.
+    bool (*others_wait)(aimdb_executor *executor, const aimdb_task *task);
+    // The owner gives the executor up. All its databases are closed; their memory may still exist.
+    void (*end)(aimdb_executor *executor);
+    // No reference is left: release the memory.
     void (*free)(aimdb_executor *executor);
 };
 
 // An executor begins with this.
 struct aimdb_executor {
     const struct aimdbi_executor_ops *ops;
+    aimdb_word refs_; // the owner, and every database whose memory still exists
 };
+
+// Drops a reference; the last one ends the executor's memory. (A call of aimdb_done may still be in
+// `ready` when its database is closed and freed and the executor freed as well.)
+void
+aimdbi_executor_release(aimdb_executor *executor);
+
+// Copies caller's options, whose first member is their size, over the defaults in `known`. 0 stands
+// for today's size. Returns false if the size makes no sense.
+bool
+aimdbi_take_options(void *known, size_t known_size, const void *given);
 
 // Runs a QUEUED task that was taken from a queue. `scratch` is AIMDBI_SCRATCH_BYTES aligned to
 // AIMDB_ALIGN_MAX.
 enum aimdbi_verdict
 aimdbi_task_run(aimdb_task *task, void *scratch);
-
-// True if running the task would find a value. For executors that choose what to do next.
-bool
-aimdbi_task_has_news(const aimdb_task *task);
 
 // Takes a step of a source. Returns when the next one is due; AIMDB_FOREVER: it has LEFT.
 aimdb_time

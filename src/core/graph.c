@@ -10,6 +10,7 @@
 #define SEEN ((size_t) 2)
 #define FROM_TASK ((size_t) 4)
 #define INDEX_BITS ((sizeof(size_t) * 8 - 3) / 2)
+#define PROBES 16
 #define INDEX_MAX (((size_t) 1 << INDEX_BITS) - 1)
 
 static size_t
@@ -38,7 +39,8 @@ static void
 mark(aimdb *db, size_t edge, size_t flag)
 {
     size_t at = hash_of(edge);
-    for (size_t tries = 0; tries <= db->edge_mask; tries++, at++) {
+    // Bounded, so that an emission costs the same when the table is full.
+    for (size_t tries = 0; tries < PROBES && tries <= db->edge_mask; tries++, at++) {
         aimdb_word *slot = &db->edges[at & db->edge_mask];
         size_t held = load_relaxed(slot); // relaxed: a word that carries everything itself
         if (held == 0 && cas_acq_rel(slot, &held, edge | flag)) {

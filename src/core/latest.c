@@ -28,7 +28,9 @@
 #include "copy.h"
 #include "turn.h"
 
+#ifndef OVERTAKEN_LIMIT   // tests/model pins at once
 #define OVERTAKEN_LIMIT 8 // tries before a reader pins its slot
+#endif
 
 static inline size_t
 slot_index(size_t commit)
@@ -42,26 +44,27 @@ pin_of(size_t slot)
     return AIMDBI_PIN << slot;
 }
 
-// Names `push` as what the chosen slot is going to hold, and keeps off a pinned slot. Returns the
-// commit_ value of the push.
+// Names the push as what a slot is going to hold, and keeps off a pinned slot. Returns the commit_
+// value of the push.
 static inline size_t
 announce_slot(aimdb_record *rec, size_t next)
 {
     // relaxed: commit_ and whole_ are written only by whoever has the turn
-    size_t current = slot_index(load_relaxed(&rec->commit_));
-    size_t slot = 1 - current;
+    size_t slot = 1 - slot_index(load_relaxed(&rec->commit_));
     if (__builtin_expect((load_relaxed(&rec->flags_) & pin_of(slot)) != 0, 0)) {
-        slot = current;
+        slot = 1 - slot;
     }
-    size_t before = load_relaxed(&rec->whole_[slot]);
-    store_relaxed(&rec->whole_[slot], next | (slot ? AIMDBI_SLOT : 0));
-    fence_light(rec); // [L1] pairs with the heavy fence of the pinning reader [L2]
-    if (__builtin_expect((load_relaxed(&rec->flags_) & pin_of(slot)) != 0, 0)) {
+    for (;;) { // once more for each pin that was set just now; there is one at a time
+        size_t before = load_relaxed(&rec->whole_[slot]);
+        size_t commit = next | (slot ? AIMDBI_SLOT : 0);
+        store_relaxed(&rec->whole_[slot], commit);
+        fence_light(rec); // [L1] pairs with the heavy fence of the pinning reader [L2]
+        if (__builtin_expect((load_relaxed(&rec->flags_) & pin_of(slot)) == 0, 1)) {
+            return commit;
+        }
         store_relaxed(&rec->whole_[slot], before); // untouched: it still holds that push
-        slot = 1 - slot;                           // one pin at a time: this one is free
-        store_relaxed(&rec->whole_[slot], next | (slot ? AIMDBI_SLOT : 0));
+        slot = 1 - slot;
     }
-    return next | (slot ? AIMDBI_SLOT : 0);
 }
 
 // Of a batch only the last value is stored; all of it counts.
@@ -99,9 +102,8 @@ slot_has(const aimdb_record *rec, size_t slot, size_t commit, size_t seen, size_
 
 // Chooses the newest slot that is whole and not seen. Returns false if there is none.
 static bool
-choose_slot(const aimdb_record *rec, size_t seen, size_t *ret_slot, size_t *ret_push)
+choose_slot(const aimdb_record *rec, size_t commit, size_t seen, size_t *ret_slot, size_t *ret_push)
 {
-    size_t commit = load_acquire(&rec->commit_); // [R2] pairs with [T3]
     if (count_difference(commit & AIMDBI_COUNT, seen) <= 0) {
         return false;
     }
@@ -126,18 +128,25 @@ copy_slot(const aimdb_record *rec, size_t slot, size_t push, void *out, uint64_t
     return load_relaxed(&rec->whole_[slot]) == push;
 }
 
+// After choose_slot found nothing with commit_ at `commit`: true if that is final, false if pushes
+// went by meanwhile. With commit_ unchanged nothing newer was committed, or the newest is being
+// overwritten in place by a push that is still in flight, whose end will be told.
+static bool
+is_nothing(const aimdb_record *rec, size_t commit)
+{
+    fence_acquire(); // the loads of whole_ before the load below
+    return load_relaxed(&rec->commit_) == commit;
+}
+
 enum outcome { NOTHING, WHOLE, OVERTAKEN };
 
 static enum outcome
 try_read(const aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp, size_t *ret_push)
 {
+    size_t commit = load_acquire(&rec->commit_); // [R2] pairs with [T3]
     size_t slot;
-    if (!choose_slot(rec, seen, &slot, ret_push)) {
-        // No whole slot is newer. That is final only if no push was committed meanwhile.
-        size_t commit = load_acquire(&rec->commit_);
-        bool moving = count_difference(commit & AIMDBI_COUNT, seen) > 0 &&
-                      load_relaxed(&rec->whole_[slot_index(commit)]) == commit;
-        return moving ? OVERTAKEN : NOTHING;
+    if (!choose_slot(rec, commit, seen, &slot, ret_push)) {
+        return is_nothing(rec, commit) ? NOTHING : OVERTAKEN;
     }
     return copy_slot(rec, slot, *ret_push, out, ret_stamp) ? WHOLE : OVERTAKEN;
 }
@@ -170,8 +179,8 @@ read_pinned(aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp, size
         if (slot_has(rec, slot, commit, seen, ret_push) &&
             copy_slot(rec, slot, *ret_push, out, ret_stamp)) {
             outcome = WHOLE;
-        } else {
-            outcome = try_read(rec, seen, out, ret_stamp, ret_push);
+        } else if (try_read(rec, seen, out, ret_stamp, ret_push) == WHOLE) {
+            outcome = WHOLE; // "nothing" is no answer here: the pin itself keeps pushes in place
         }
     }
     (void) fetch_and_acq_rel(&rec->flags_, ~held);
@@ -201,14 +210,10 @@ aimdbi_latest_read(aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stam
 bool
 aimdbi_latest_has(const aimdb_record *rec, size_t seen)
 {
+    size_t commit = load_acquire(&rec->commit_); // [R2]
     size_t slot;
     size_t push;
-    if (choose_slot(rec, seen, &slot, &push)) {
-        return true;
-    }
-    size_t commit = load_acquire(&rec->commit_);
-    return count_difference(commit & AIMDBI_COUNT, seen) > 0 &&
-           load_relaxed(&rec->whole_[slot_index(commit)]) == commit;
+    return choose_slot(rec, commit, seen, &slot, &push) || !is_nothing(rec, commit);
 }
 
 bool

@@ -4,7 +4,8 @@
 #include "latency.h"
 #include "reader.h"
 
-// Writes the members of *from that fit into *to, whose first member is its size; 0 means today's.
+// Writes the members of *from that fit into *to, whose first member is its size. 0 stands for the
+// size in version 0.1, which is today's.
 static aimdb_err
 hand_out(void *to, const void *from, size_t known)
 {
@@ -19,6 +20,21 @@ hand_out(void *to, const void *from, size_t known)
     __builtin_memcpy((unsigned char *) to + sizeof size, (const unsigned char *) from + sizeof size,
                      size - sizeof size);
     return AIMDB_OK;
+}
+
+// SingleLatest: values replaced already that the reader will pass over with its next read.
+static uint64_t
+skipped(const aimdb_reader *reader)
+{
+    const aimdb_record *rec = reader->record_;
+    uint64_t so_far = load_relaxed(&reader->skipped_);
+    if (rec->buffer == AIMDB_BUFFER_SPMC_RING ||
+        (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES)) {
+        return so_far;
+    }
+    size_t commit = load_acquire(&rec->commit_) & AIMDBI_COUNT;
+    ptrdiff_t behind = count_difference(commit, load_relaxed(&reader->cursor_));
+    return behind > 0 ? so_far + (size_t) behind / AIMDBI_STEP - 1 : so_far;
 }
 
 // Mailbox: what was passed over by takes, and what is passed over by the value that waits now.
@@ -61,7 +77,7 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
                              .overruns = load_relaxed(&task->overruns_) };
     if (!task->is_source) {
         now.missed = load_relaxed(&task->reader.missed_);
-        now.skipped = load_relaxed(&task->reader.skipped_);
+        now.skipped = skipped(&task->reader);
         now.lags = load_relaxed(&task->reader.lags_);
         now.pending = aimdbi_reader_pending(&task->reader);
     }
@@ -81,7 +97,7 @@ aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
     }
     aimdb_reader_stats now = { .received = load_relaxed(&reader->received_),
                                .missed = load_relaxed(&reader->missed_),
-                               .skipped = load_relaxed(&reader->skipped_),
+                               .skipped = skipped(reader),
                                .lags = load_relaxed(&reader->lags_),
                                .pending = aimdbi_reader_pending(reader) };
     return hand_out(stats, &now, sizeof now);

@@ -11,9 +11,15 @@ aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_m
 {
     size_t commit = load_acquire(&rec->commit_);
     size_t start = commit & AIMDBI_COUNT;
-    if (rec->buffer != AIMDB_BUFFER_SPMC_RING &&
-        load_relaxed(&rec->whole_[(commit & AIMDBI_SLOT) != 0]) != AIMDBI_NEVER) {
-        start -= AIMDBI_STEP; // the current value has not been seen [L3]
+    while (rec->buffer != AIMDB_BUFFER_SPMC_RING) {
+        bool has_value = load_acquire(&rec->whole_[(commit & AIMDBI_SLOT) != 0]) != AIMDBI_NEVER;
+        size_t again = load_acquire(&rec->commit_);
+        if (again == commit) {
+            start -= has_value ? AIMDBI_STEP : 0; // the current value has not been seen [L3]
+            break;
+        }
+        commit = again; // the first pushes came between: whole_ may have been of a later one
+        start = commit & AIMDBI_COUNT;
     }
     *reader = (aimdb_reader){ .record_ = rec, .mode_ = mode };
     store_relaxed(&reader->cursor_, start);
@@ -272,12 +278,14 @@ drain_ring(aimdb_reader *reader, unsigned char *values, size_t max, uint64_t *mi
 size_t
 aimdb_drain(aimdb_reader *reader, void *values, size_t size, size_t max, uint64_t *missed)
 {
-    if (check_reader(reader, values, size) != AIMDB_OK || max == 0) {
+    if (check_reader(reader, values, size) != AIMDB_OK) {
         return 0;
     }
     uint64_t gaps = 0;
-    size_t taken;
-    if (reader->record_->buffer == AIMDB_BUFFER_SPMC_RING) {
+    size_t taken = 0;
+    if (max == 0) {
+        // nothing was asked for, nothing is missed yet
+    } else if (reader->record_->buffer == AIMDB_BUFFER_SPMC_RING) {
         taken = drain_ring(reader, values, max, &gaps);
     } else {
         taken = try_recv(reader, values) == AIMDB_OK ? 1 : 0;

@@ -67,7 +67,6 @@ struct passage {
     aimdb_record *rec;
     const unsigned char *values;
     size_t count;
-    const aimdb_ctx *outer; // of an emission; NULL: from outside
     aimdb_err first_error;
 };
 
@@ -75,11 +74,7 @@ static aimdb_err
 call_producer(const struct passage *passage, void *value)
 {
     aimdb_record *rec = passage->rec;
-    const aimdb_ctx *outer = passage->outer;
-    aimdb_ctx ctx = { .db = rec->db,
-                      .from = rec,
-                      .user = rec->producer_user,
-                      .depth = outer ? outer->depth + 1 : 1 };
+    aimdb_ctx ctx = { .db = rec->db, .from = rec, .user = rec->producer_user };
     aimdb_err err = rec->type->call_producer(&ctx, rec->producer, value);
     if (err != AIMDB_OK) {
         (void) fetch_add_relaxed(&rec->refused_, 1); // relaxed: a figure
@@ -112,22 +107,39 @@ pass_some(void *work, void *scratch)
 }
 
 static aimdb_err
-produce_through(aimdb_record *rec, const void *values, size_t count, const aimdb_ctx *outer)
+pass_all(struct passage *passage)
 {
-    struct passage passage = { rec, values, count, outer, AIMDB_OK };
-    if (rec->buffer == AIMDB_BUFFER_NONE) {
-        return AIMDB_ENOTSUP;
-    }
-    while (passage.count > 0) {
+    const aimdb_record *rec = passage->rec;
+    while (passage->count > 0) {
         size_t room = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
-        size_t some = passage.count < room ? passage.count : room;
+        size_t some = passage->count < room ? passage->count : room;
         aimdb_err err =
-            aimdbi_with_scratch(some * rec->size, rec->type->value_align, pass_some, &passage);
+            aimdbi_with_scratch(some * rec->size, rec->type->value_align, pass_some, passage);
         if (err != AIMDB_OK) {
             return err;
         }
     }
-    return passage.first_error;
+    return passage->first_error;
+}
+
+// A producer function is a callback on whatever thread it runs: the frame says so to aimdb_close, and
+// counts how deeply they are nested, by emission or otherwise [E2].
+static aimdb_err
+produce_through(aimdb_record *rec, const void *values, size_t count)
+{
+    struct passage passage = { rec, values, count, AIMDB_OK };
+    if (rec->buffer == AIMDB_BUFFER_NONE) {
+        return AIMDB_ENOTSUP;
+    }
+    struct aimdbi_frame *outer = aimdbp_current();
+    struct aimdbi_frame frame = { rec->db->executor, outer ? outer->depth + 1 : 1 };
+    if (frame.depth > AIMDB_EMIT_DEPTH_MAX) {
+        return AIMDB_ELOOP;
+    }
+    aimdbp_set_current(&frame);
+    aimdb_err err = pass_all(&passage);
+    aimdbp_set_current(outer);
+    return err;
 }
 
 static inline aimdb_err
@@ -154,7 +166,7 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size)
     if (__builtin_expect(gate != 0, 0)) {
         return aimdbi_gate_error(gate);
     }
-    return record->producer ? produce_through(record, value, 1, NULL)
+    return record->producer ? produce_through(record, value, 1)
                             : aimdbi_record_push(record, value, 1);
 }
 
@@ -172,7 +184,10 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
     if (__builtin_expect(count == 0, 0)) {
         return AIMDB_OK;
     }
-    return record->producer ? produce_through(record, values, count, NULL)
+    if (__builtin_expect(count > PTRDIFF_MAX / AIMDB_VALUE_MAX, 0)) {
+        return AIMDB_EINVAL; // more bytes than there can be
+    }
+    return record->producer ? produce_through(record, values, count)
                             : aimdbi_record_push(record, values, count);
 }
 
@@ -195,13 +210,8 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
     if (gate) {
         return aimdbi_gate_error(gate);
     }
-    if (!record->producer) {
-        return aimdbi_record_push(record, value, 1);
-    }
-    if (ctx->depth >= AIMDB_EMIT_DEPTH_MAX) {
-        return AIMDB_ELOOP; // E2
-    }
-    return produce_through(record, value, 1, ctx);
+    return record->producer ? produce_through(record, value, 1)
+                            : aimdbi_record_push(record, value, 1);
 }
 
 const char *

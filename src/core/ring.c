@@ -8,9 +8,9 @@
 //
 // INV-R1  Slot n % M holds value n for everyone who loads commit_ > n before the copy [R2] and finds
 //         reserve_ - n <= M after it [R1].
-// INV-R2  A cursor only moves forward. After a lag it is taken from reserve_, and may be ahead of the
-//         commit_ this reader sees: differences are signed, "ahead" reads as empty. (On machines that
-//         reorder loads an unsigned difference reports a lag of 2^64 here.)
+// INV-R2  A cursor only moves forward, and never past the last commit. It may still be ahead of the
+//         commit_ that a later load of this reader sees: differences are signed, "ahead" reads as
+//         empty. (On machines that reorder loads an unsigned difference is a lag of 2^64 here.)
 // INV-R3  For each reader: received + missed + (commit_ - cursor) is the number of pushes since it
 //         subscribed. Each branch below that moves the cursor adds as much to the lag.
 //
@@ -113,6 +113,12 @@ drop_overtaken(const aimdb_record *rec, size_t *cursor, struct aimdbi_batch *ret
         return;
     }
     size_t oldest = announced - rec->capacity * AIMDBI_STEP;
+    // A batch larger than the ring may be in flight, and may yet be withdrawn by a close: never go
+    // past what is committed.
+    size_t commit = load_acquire(&rec->commit_); // [R2]
+    if (count_difference(oldest, commit) > 0) {
+        oldest = commit;
+    }
     ret->count = 0;
     ret->lag += (oldest - *cursor) / AIMDBI_STEP;
     *cursor = oldest;

@@ -19,18 +19,19 @@
 #include "reader.h"
 #include "text.h"
 
-#define BUDGET 256        // values a run hands on before the others get their turn
-#define BATCH 128         // values copied out of a ring in one go, at most
-#define BATCH_BYTES 16384 // likewise; fits the first-level cache beside the consumer's own data
-#define PATIENCE 32       // fruitless polls of a streaming task before it sleeps
-#define COMPLAINT_GAP AIMDB_SEC(1) // between two log lines of a kind about one task
+#define BUDGET 256            // values a run hands on before the others get their turn
+#define BATCH 128             // values copied out of a ring in one go, at most
+#define BATCH_BYTES 16384     // likewise; fits the first-level cache beside the consumer's own data
+#define SLICE AIMDB_MS(1)     // of time, likewise, when they wait
+#define PATIENCE 32           // fruitless polls of a streaming task before it sleeps
+#define COMPLAINT_GAP_MS 1000 // between two log lines of a kind about one task
 
 enum phase { NONE, TAKEN, AWAITED, FINISHED };
 
 #define PHASE ((size_t) 3)
 #define TURN ((size_t) 4)
 
-enum flow { DRY, FULL, DEFERRED, ABANDONED };
+enum flow { DRY, FULL, SLICED, DEFERRED, ABANDONED };
 
 static aimdb *
 db_of(const aimdb_task *task)
@@ -46,19 +47,20 @@ clock_of(const aimdb *db)
 
 // --- log -----------------------------------------------------------------------------------------
 
-// True once in COMPLAINT_GAP; otherwise the complaint is counted for the next line.
+// True once in COMPLAINT_GAP_MS; otherwise the complaint is counted for the next line.
 static bool
-may_complain(const aimdb_task *task, aimdb_time *last, uint32_t *unsaid)
+may_complain(const aimdb_task *task, struct aimdbi_complaint *about)
 {
     if (!db_of(task)->log) {
         return false;
     }
-    aimdb_time now = clock_of(db_of(task));
-    if (*last != 0 && now - *last < COMPLAINT_GAP) {
-        (*unsaid)++;
+    size_t now = (size_t) (clock_of(db_of(task)) / AIMDB_MS(1)) | 1;
+    size_t last = load_relaxed(&about->said_at_); // relaxed: decided by the exchange below
+    if ((last != 0 && now - last < COMPLAINT_GAP_MS) ||
+        !cas_relaxed(&about->said_at_, &last, now)) {
+        (void) fetch_add_relaxed(&about->unsaid_, 1);
         return false;
     }
-    *last = now;
     return true;
 }
 
@@ -68,27 +70,27 @@ begin_line(struct aimdbi_text *text, const aimdb_task *task)
     text->used = 0;
     aimdbi_text_add(text, "record \"");
     aimdbi_text_add(text, task->reader.record_->key);
-    aimdbi_text_add(text, task->is_source ? "\": source \"" : "\": consumer \"");
+    aimdbi_text_add(text, "\": consumer \"");
     aimdbi_text_add(text, task->name);
     aimdbi_text_add(text, "\" ");
 }
 
 static void
-end_line(struct aimdbi_text *text, const aimdb_task *task, uint32_t *unsaid)
+end_line(struct aimdbi_text *text, const aimdb_task *task, struct aimdbi_complaint *about)
 {
-    if (*unsaid > 0) {
+    size_t unsaid = exchange_acquire(&about->unsaid_, 0);
+    if (unsaid > 0) {
         aimdbi_text_add(text, " (");
-        aimdbi_text_number(text, *unsaid);
+        aimdbi_text_number(text, unsaid);
         aimdbi_text_add(text, " more since the last such line)");
     }
-    *unsaid = 0;
     db_of(task)->log(db_of(task)->log_user, AIMDB_LOG_WARNING, text->line);
 }
 
 static void
 complain_of_lag(aimdb_task *task, size_t lag)
 {
-    if (!may_complain(task, &task->lag_warned_at, &task->lags_unsaid)) {
+    if (!may_complain(task, &task->of_lags)) {
         return;
     }
     struct aimdbi_text text;
@@ -96,14 +98,14 @@ complain_of_lag(aimdb_task *task, size_t lag)
     aimdbi_text_add(&text, "lagged and missed ");
     aimdbi_text_number(&text, lag);
     aimdbi_text_add(&text, lag == 1 ? " value" : " values");
-    end_line(&text, task, &task->lags_unsaid);
+    end_line(&text, task, &task->of_lags);
 }
 
 static void
 count_error(aimdb_task *task, aimdb_err err, const char *remark)
 {
     (void) fetch_add_relaxed(&task->errors_, 1); // relaxed: a figure
-    if (!may_complain(task, &task->error_warned_at, &task->errors_unsaid)) {
+    if (!may_complain(task, &task->of_errors)) {
         return;
     }
     struct aimdbi_text text;
@@ -111,7 +113,7 @@ count_error(aimdb_task *task, aimdb_err err, const char *remark)
     aimdbi_text_add(&text, "returned ");
     aimdbi_text_add(&text, aimdb_err_name(err));
     aimdbi_text_add(&text, remark);
-    end_line(&text, task, &task->errors_unsaid);
+    end_line(&text, task, &task->of_errors);
 }
 
 // --- asynchronous values -------------------------------------------------------------------------
@@ -205,10 +207,10 @@ aimdb_done(aimdb_token token, aimdb_err err)
         }
         size_t next = phase == TAKEN ? (word | FINISHED) : (word & ~PHASE) + TURN;
         if (cas_acq_rel(&task->defer_, &word, next)) {
-            if (err != AIMDB_OK) {
-                (void) fetch_add_relaxed(&task->errors_, 1); // relaxed: a figure
-            }
             aimdb *db = db_of(task);
+            if (err != AIMDB_OK) {
+                count_error(task, err, " through aimdb_done");
+            }
             if (phase == AWAITED) {
                 resume(task);
             }
@@ -251,16 +253,57 @@ is_abandoned(const aimdb_task *task)
     return load_relaxed(&db_of(task)->abandon_) != 0; // relaxed: a request, seen sooner or later
 }
 
+// A run: how many values it may still hand on, and since when others wait for its thread.
+struct run {
+    size_t left;
+    size_t handed;
+    aimdb_time others_since; // 0: nobody waited at the last look
+};
+
+// Looks before the 1st, 2nd, 4th, 8th ... call of a run whether others wait, and if so at the clock: a
+// slow consumer gives way after SLICE, a fast one pays for few looks [D5].
+static bool
+must_give_way(const aimdb_task *task, struct run *run)
+{
+    if ((run->handed & (run->handed - 1)) != 0) {
+        return false;
+    }
+    aimdb_executor *executor = db_of(task)->executor;
+    if (!executor->ops->others_wait(executor, task)) {
+        run->others_since = 0;
+        return false;
+    }
+    aimdb_time now = executor->ops->clock(executor);
+    if (run->others_since == 0) {
+        run->others_since = now;
+    }
+    return now - run->others_since >= SLICE;
+}
+
+// Called before each call of the consumer: whether to go on.
+static enum flow
+next_call(const aimdb_task *task, struct run *run)
+{
+    if (is_abandoned(task)) {
+        return ABANDONED;
+    }
+    run->handed++;
+    return must_give_way(task, run) ? SLICED : FULL;
+}
+
 // Hands on the whole values of a batch. The cursor moves value by value, so that what was copied but
 // not handed on is still pending.
 static enum flow
-hand_on(aimdb_task *task, const unsigned char *value, const uint64_t *stamps, size_t values)
+hand_on(aimdb_task *task, const unsigned char *value, const uint64_t *stamps, size_t values,
+        struct run *run)
 {
     aimdb_reader *reader = &task->reader;
     for (size_t i = 0; i < values; i++) {
-        if (is_abandoned(task)) {
-            return ABANDONED;
+        enum flow flow = next_call(task, run);
+        if (flow != FULL) {
+            return flow;
         }
+        run->left--;
         store_relaxed(&reader->cursor_, load_relaxed(&reader->cursor_) + AIMDBI_STEP);
         count(&reader->received_, 1);
         if (call_consumer(task, value, stamps ? stamps[i] : 0)) {
@@ -272,35 +315,34 @@ hand_on(aimdb_task *task, const unsigned char *value, const uint64_t *stamps, si
 }
 
 static enum flow
-deliver_ring(aimdb_task *task, unsigned char *scratch, size_t *left)
+deliver_ring(aimdb_task *task, unsigned char *scratch, struct run *run)
 {
     aimdb_reader *reader = &task->reader;
     const aimdb_record *rec = reader->record_;
     uint64_t stamps[BATCH];
     size_t fit = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
     size_t most = fit < BATCH ? fit : BATCH;
-    while (*left > 0) {
+    while (run->left > 0) {
         struct aimdbi_batch batch;
         size_t cursor = load_relaxed(&reader->cursor_);
-        aimdbi_ring_read(rec, &cursor, scratch, most < *left ? most : *left,
-                         task->latency ? stamps : NULL, &batch);
+        size_t wanted = most < run->left ? most : run->left;
+        aimdbi_ring_read(rec, &cursor, scratch, wanted, task->latency ? stamps : NULL, &batch);
         store_relaxed(&reader->cursor_, cursor);
         if (batch.lag > 0) {
             reader_count_lag(reader, batch.lag);
             task->lag += batch.lag;
             complain_of_lag(task, batch.lag);
-            *left -= 1; // a reader that is overtaken without end must not hold its worker
         } else if (batch.count == 0) {
             return DRY;
         }
-        size_t handed = batch.count < *left ? batch.count : *left;
         enum flow flow = hand_on(task, scratch + batch.first * rec->size,
-                                 task->latency ? stamps + batch.first : NULL, handed);
-        *left -= handed;
+                                 task->latency ? stamps + batch.first : NULL, batch.count, run);
         if (flow != FULL) {
             return flow;
         }
-        if (batch.lag == 0 && batch.count<most && * left> 0) {
+        if (batch.count == 0) {
+            run->left--; // a reader that is overtaken without end must not hold its worker
+        } else if (batch.lag == 0 && batch.count < wanted) {
             return DRY; // that was all a moment ago; a second look costs the writer a cache miss
         }
     }
@@ -308,12 +350,16 @@ deliver_ring(aimdb_task *task, unsigned char *scratch, size_t *left)
 }
 
 static enum flow
-deliver_latest(aimdb_task *task, unsigned char *scratch, size_t *left)
+deliver_latest(aimdb_task *task, unsigned char *scratch, struct run *run)
 {
-    for (; *left > 0; (*left)--) {
+    for (; run->left > 0; run->left--) {
         uint64_t stamp = 0;
-        if (is_abandoned(task)) {
-            return ABANDONED;
+        if (!aimdbi_reader_has_news(&task->reader)) {
+            return DRY;
+        }
+        enum flow flow = next_call(task, run);
+        if (flow != FULL) {
+            return flow;
         }
         if (!aimdbi_reader_read_one(&task->reader, scratch, task->latency ? &stamp : NULL)) {
             return DRY;
@@ -394,28 +440,22 @@ aimdbi_task_run(aimdb_task *task, void *scratch)
     bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
     // Consumers of one mailbox compete value by value.
     size_t budget = rec->buffer == AIMDB_BUFFER_MAILBOX && rec->consumers > 1 ? 1 : BUDGET;
-    size_t left = budget;
-    enum flow flow =
-        ring ? deliver_ring(task, scratch, &left) : deliver_latest(task, scratch, &left);
+    struct run run = { .left = budget };
+    enum flow flow = ring ? deliver_ring(task, scratch, &run) : deliver_latest(task, scratch, &run);
     switch (flow) {
     case DRY:
-        return run_dry(task, budget - left);
+        return run_dry(task, budget - run.left);
     case DEFERRED:
         return wait_for_done(task);
     case ABANDONED:
         return leave(task);
     case FULL:
+    case SLICED:
         break;
     }
     task->streams = true;
     task->empty_polls = 0;
     return queue_again(task, AIMDBI_AGAIN);
-}
-
-bool
-aimdbi_task_has_news(const aimdb_task *task)
-{
-    return aimdbi_reader_has_news(&task->reader);
 }
 
 void
@@ -485,19 +525,27 @@ aimdb_now(const aimdb_ctx *ctx)
     return ctx ? clock_of(ctx->db) : aimdbp_clock();
 }
 
+// Sums that would be beyond the end of time are at it.
+static aimdb_time
+later(aimdb_time from, aimdb_time by)
+{
+    aimdb_time sum;
+    return __builtin_add_overflow(from, by, &sum) ? AIMDB_FOREVER : sum;
+}
+
 aimdb_time
 aimdb_every(aimdb_ctx *ctx, aimdb_time period)
 {
     aimdb_time now = aimdb_now(ctx);
     aimdb_time step = period > 0 ? period : 1;
     if (!ctx || !ctx->task || !ctx->task->is_source) {
-        return now + step;
+        return later(now, step);
     }
-    aimdb_time next = ctx->task->due + step;
+    aimdb_time next = later(ctx->task->due, step);
     if (next <= now) {
         aimdb_time passed = (now - next) / step + 1;
         count(&ctx->task->overruns_, (size_t) passed);
-        next += passed * step;
+        next = passed < INT64_MAX / step ? later(next, passed * step) : AIMDB_FOREVER;
     }
     return next;
 }

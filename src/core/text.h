@@ -5,7 +5,7 @@
 
 #include <aimdb/base.h>
 
-#define AIMDBI_LINE_BYTES 512
+#define AIMDBI_LINE_BYTES 768 // two names of 255 bytes, and what is said of them
 
 struct aimdbi_text {
     size_t used; // without the terminator

@@ -9,8 +9,8 @@
 // Sleeping and waking. A worker that finds nothing registers in sleepers_, fences, looks once more,
 // and waits for a permit. A waker claims a sleeper by lowering sleepers_, and grants a permit. While a
 // claimed worker is on its way (waking_) no further one is woken; when it arrives it clears waking_,
-// fences and looks, and if it leaves tasks behind it wakes the next. So a burst of ready tasks costs
-// its producer one wake, and all workers get to work.
+// fences and looks, and if tasks are left behind when it calls a consumer it wakes the next. So a
+// burst of ready tasks costs its producer one wake, and all workers get to work.
 //
 // INV-P1  A task in the inbox or backlog is seen by a worker that is awake and will look, or
 //         waking_ is set, or a waker is between its push and its look at sleepers_.
@@ -28,6 +28,8 @@
 
 #define DRY_LIMIT 4   // runs in a row that ran dry, after which a worker pauses
 #define PAUSE_SPINS 8 // length of that pause: a few hundred nanoseconds
+#define BUSY_RUNS 8   // tasks run since it woke, from which on a worker lingers before it sleeps
+#define LINGER 100    // length of that: some microseconds, less than a wake costs its producer
 
 struct aimdbi_worker {
     struct aimdbi_lane *lane;
@@ -92,6 +94,16 @@ aimdbi_lane_push(struct aimdbi_lane *lane, aimdb_task *task)
     }
 }
 
+bool
+aimdbi_lane_others_wait(struct aimdbi_lane *lane)
+{
+    if (!has_work(lane)) {
+        return false;
+    }
+    wake_one(lane);
+    return true;
+}
+
 // --- the backlog ---------------------------------------------------------------------------------
 
 static void
@@ -137,9 +149,9 @@ collect(struct aimdbi_lane *lane)
     }
 }
 
-// Takes the oldest task; *ret_more tells whether others wait behind it.
+// Takes the oldest task. NULL: there is none.
 static aimdb_task *
-take(struct aimdbi_lane *lane, bool *ret_more)
+take(struct aimdbi_lane *lane)
 {
     if (!has_work(lane)) {
         return NULL;
@@ -150,7 +162,6 @@ take(struct aimdbi_lane *lane, bool *ret_more)
     if (task) {
         lane->first = task->next_ready;
     }
-    *ret_more = lane->first != NULL;
     unlock_backlog(lane);
     return task;
 }
@@ -189,12 +200,20 @@ run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned
     }
 }
 
-// Spins for the time the options allow. True if there is work.
+// Looks for work a little longer before the worker sleeps: as long as the options say, and if the
+// worker was busy, about as long as a wake would take. True if there is work.
 static bool
-spin(const struct aimdbi_lane *lane)
+linger(const struct aimdbi_worker *worker, bool was_busy)
 {
+    const struct aimdbi_lane *lane = worker->lane;
+    for (unsigned i = 0; was_busy && i < LINGER; i++) {
+        if (has_work(lane)) {
+            return true;
+        }
+        aimdbp_relax(0);
+    }
     aimdb_time end = lane->pool->spin > 0 ? aimdbp_clock() + lane->pool->spin : 0;
-    while (end > 0 && aimdbp_clock() < end) {
+    while (end > 0 && load_relaxed(&worker->stop_) == 0 && aimdbp_clock() < end) {
         if (has_work(lane)) {
             return true;
         }
@@ -238,21 +257,18 @@ work(struct aimdbi_worker *worker, void *scratch)
 {
     struct aimdbi_lane *lane = worker->lane;
     unsigned dry = 0;
+    unsigned runs = 0;                          // since it woke
     while (load_relaxed(&worker->stop_) == 0) { // relaxed: [P2] orders it before a sleep
-        bool more;
-        aimdb_task *task = take(lane, &more);
+        aimdb_task *task = take(lane);
         if (!task) {
-            if (!spin(lane)) {
+            if (!linger(worker, runs >= BUSY_RUNS)) {
                 sleep_until_woken(worker);
+                runs = 0;
             }
             continue;
         }
-        // The consumer may be long: those behind it need another worker. Not for a task that will
-        // find nothing.
-        if (more && load_relaxed(&lane->sleepers_) > 0 && aimdbi_task_has_news(task)) {
-            wake_one(lane);
-        }
         run_task(worker, task, scratch, &dry);
+        runs++;
     }
 }
 
@@ -261,7 +277,8 @@ worker_main(void *argument)
 {
     struct aimdbi_worker *worker = argument;
     _Alignas(AIMDB_ALIGN_MAX) unsigned char scratch[AIMDBI_SCRATCH_BYTES];
-    aimdbp_set_current(&worker->lane->pool->base);
+    struct aimdbi_frame frame = { &worker->lane->pool->base, 0 };
+    aimdbp_set_current(&frame);
     work(worker, scratch);
     return NULL;
 }

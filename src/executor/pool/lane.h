@@ -32,6 +32,10 @@ struct aimdbi_lane {
 void
 aimdbi_lane_push(struct aimdbi_lane *lane, aimdb_task *task);
 
+// True if tasks wait in the lane; sees to it that a sleeping worker comes for them.
+bool
+aimdbi_lane_others_wait(struct aimdbi_lane *lane);
+
 // Starts and ends threads until there are `count`. On failure (errno as result) there are as many as
 // before.
 int

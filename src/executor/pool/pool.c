@@ -184,13 +184,26 @@ release_lane(struct aimdbi_lane *lane)
     aimdbp_release(lane->workers, lane->worker_room * sizeof(void *));
 }
 
+static bool
+pool_others_wait(aimdb_executor *executor, const aimdb_task *task)
+{
+    (void) executor;
+    return aimdbi_lane_others_wait(task->lane);
+}
+
 static void
-pool_free(aimdb_executor *executor)
+pool_end(aimdb_executor *executor)
 {
     struct aimdbi_pool *pool = pool_of(executor);
     AIMDBI_REQUIRE(load_acquire(&pool->forked_) || pool->open_databases == 0,
                    "aimdb_executor_free: a database of this executor is still open");
     aimdbp_fork_unwatch(&pool->fork_watch);
+}
+
+static void
+pool_free(aimdb_executor *executor)
+{
+    struct aimdbi_pool *pool = pool_of(executor);
     release_lane(&pool->compute);
     release_lane(&pool->blocking);
     aimdbp_release(pool->sources.heap, pool->sources.room * sizeof(aimdb_task *));
@@ -210,13 +223,18 @@ static const struct aimdbi_executor_ops pool_ops = {
     .settle = pool_settle,
     .close = pool_close,
     .clock = pool_clock,
+    .others_wait = pool_others_wait,
+    .end = pool_end,
     .free = pool_free,
 };
 
 aimdb_executor *
 aimdb_pool_new(const aimdb_pool_options *options)
 {
-    aimdb_pool_options given = options ? *options : (aimdb_pool_options){ 0 };
+    aimdb_pool_options given = { 0 };
+    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
+        return NULL;
+    }
     if (given.threads > THREADS_MAX || given.blocking_threads > THREADS_MAX) {
         return NULL;
     }
@@ -228,6 +246,7 @@ aimdb_pool_new(const aimdb_pool_options *options)
     memset(pool, 0, bytes);
     aimdbp_init();
     pool->base.ops = &pool_ops;
+    store_relaxed(&pool->base.refs_, 1); // relaxed: not shared yet
     pool->threads = given.threads ? given.threads : aimdbp_processors();
     pool->blocking_threads = given.blocking_threads;
     pool->spin = AIMDB_US(given.spin_us);

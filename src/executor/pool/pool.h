@@ -7,11 +7,12 @@
 
 // Sources, ordered by when they are due, and the one thread that steps them.
 struct aimdbi_sources {
-    pthread_mutex_t lock; // the members below; not held while a source is stepped
+    pthread_mutex_t lock; // heap, count, room, is_stopping; not held while a source is stepped
     aimdb_task **heap;    // earliest first
     size_t count;
     size_t room;
-    size_t expected; // sources of all open databases: room for them is kept
+    size_t expected;    // sources of all open databases: room for them is kept
+    aimdb_word wanted_; // threads that wait for the lock, the sources' own aside
     bool is_stopping;
     bool has_thread;
     aimdbi_signal changed; // counts: look again

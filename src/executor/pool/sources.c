@@ -21,7 +21,7 @@ swap(aimdb_task **a, aimdb_task **b)
 static void
 sift_up(struct aimdbi_sources *sources, size_t at)
 {
-    while (at > 0 && sources->heap[at]->due < sources->heap[(at - 1) / 2]->due) {
+    while (at > 0 && sources->heap[at]->wake_at < sources->heap[(at - 1) / 2]->wake_at) {
         swap(&sources->heap[at], &sources->heap[(at - 1) / 2]);
         at = (at - 1) / 2;
     }
@@ -33,7 +33,7 @@ sift_down(struct aimdbi_sources *sources, size_t at)
     for (;;) {
         size_t least = at;
         for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < sources->count; child++) {
-            if (sources->heap[child]->due < sources->heap[least]->due) {
+            if (sources->heap[child]->wake_at < sources->heap[least]->wake_at) {
                 least = child;
             }
         }
@@ -69,20 +69,27 @@ remove_first(struct aimdbi_sources *sources)
 static bool
 step_one(struct aimdbi_sources *sources, aimdb_time *ret_until)
 {
-    *ret_until = sources->count > 0 ? sources->heap[0]->due : AIMDB_FOREVER;
+    *ret_until = sources->count > 0 ? sources->heap[0]->wake_at : AIMDB_FOREVER;
     if (sources->count == 0 || *ret_until > aimdbp_clock()) {
         return false;
     }
     aimdb_task *task = remove_first(sources);
     (void) pthread_mutex_unlock(&sources->lock);
-    bool goes_on = aimdbi_source_step(task) != AIMDB_FOREVER;
+    aimdb_time next = aimdbi_source_step(task);
+    bool goes_on = next != AIMDB_FOREVER;
     if (!goes_on) {
         aimdbi_pool_settled(sources->pool);
     }
+    for (unsigned i = 0; load_relaxed(&sources->wanted_) > 0; i++) {
+        aimdbp_relax(i); // a mutex alone would let this thread take it again and again
+    }
     (void) pthread_mutex_lock(&sources->lock);
     if (goes_on) {
+        // One that is always due goes behind those that are due already [D5].
+        aimdb_time now = aimdbp_clock();
+        task->wake_at = next > now ? next : now;
         if (load_acquire(&task->reader.record_->db->gate_)) {
-            task->due = INT64_MIN; // retire() came meanwhile and did not find it in the heap
+            task->wake_at = INT64_MIN; // retire() came meanwhile and did not find it in the heap
         }
         insert(sources, task);
     }
@@ -93,7 +100,8 @@ static void *
 sources_main(void *argument)
 {
     struct aimdbi_sources *sources = argument;
-    aimdbp_set_current(&sources->pool->base);
+    struct aimdbi_frame frame = { &sources->pool->base, 0 };
+    aimdbp_set_current(&frame);
     (void) pthread_mutex_lock(&sources->lock);
     while (!sources->is_stopping) {
         uint32_t ticket = signal_load_acquire(&sources->changed);
@@ -106,6 +114,14 @@ sources_main(void *argument)
     }
     (void) pthread_mutex_unlock(&sources->lock);
     return NULL;
+}
+
+static void
+lock_from_outside(struct aimdbi_sources *sources)
+{
+    (void) fetch_add_acq_rel(&sources->wanted_, 1);
+    (void) pthread_mutex_lock(&sources->lock);
+    (void) fetch_sub_acq_rel(&sources->wanted_, 1);
 }
 
 static void
@@ -127,7 +143,7 @@ make_room(struct aimdbi_sources *sources, size_t room)
     if (!heap) {
         return ENOMEM;
     }
-    (void) pthread_mutex_lock(&sources->lock);
+    lock_from_outside(sources);
     for (size_t i = 0; i < sources->count; i++) {
         heap[i] = sources->heap[i];
     }
@@ -163,9 +179,10 @@ aimdbi_sources_reserve(struct aimdbi_sources *sources, size_t more, int *ret_err
 void
 aimdbi_sources_start(struct aimdbi_sources *sources, aimdb *db)
 {
-    (void) pthread_mutex_lock(&sources->lock);
+    lock_from_outside(sources);
     for (size_t i = 0; i < db->task_count; i++) {
         if (db->tasks[i]->is_source) {
+            db->tasks[i]->wake_at = db->tasks[i]->due;
             insert(sources, db->tasks[i]);
         }
     }
@@ -177,10 +194,10 @@ aimdbi_sources_start(struct aimdbi_sources *sources, aimdb *db)
 void
 aimdbi_sources_retire(struct aimdbi_sources *sources)
 {
-    (void) pthread_mutex_lock(&sources->lock);
+    lock_from_outside(sources);
     for (size_t i = 0; i < sources->count; i++) {
         if (load_acquire(&sources->heap[i]->reader.record_->db->gate_)) {
-            sources->heap[i]->due = INT64_MIN;
+            sources->heap[i]->wake_at = INT64_MIN;
             sift_up(sources, i);
         }
     }
@@ -195,7 +212,7 @@ aimdbi_sources_release(struct aimdbi_sources *sources, size_t fewer)
     if (sources->expected > 0 || !sources->has_thread) {
         return;
     }
-    (void) pthread_mutex_lock(&sources->lock);
+    lock_from_outside(sources);
     sources->is_stopping = true;
     (void) pthread_mutex_unlock(&sources->lock);
     announce_change(sources);
