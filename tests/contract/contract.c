@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// The world of a test: executors by variant, checks, children, pushing and reading.
+#include "contract.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HANG_SECONDS 30  // longer than this nothing takes, even under a sanitizer
+#define TEST_SECONDS 150 // a whole test
+#define PROBE_REFUSAL AIMDB_EIO
+
+static struct {
+    pthread_t thread; // the one that cmocka runs
+    bool in_child;
+    unsigned number; // after the colon of the variant
+    aimdb_executor *(*make)(unsigned number);
+} contract;
+
+static aimdb_executor *
+pool_make(unsigned threads)
+{
+    return aimdb_pool_new(&(aimdb_pool_options){ .threads = threads });
+}
+
+// One line an executor: its name in the variant, and how to make it.
+static const struct {
+    const char *name;
+    aimdb_executor *(*make)(unsigned number);
+} executors[] = {
+    { "pool", pool_make },
+};
+
+aimdb_executor *
+contract_executor(void)
+{
+    aimdb_executor *executor = contract.make(contract.number);
+    CHECK(executor != NULL);
+    return executor;
+}
+
+unsigned
+contract_workers(void)
+{
+    return contract.number;
+}
+
+int
+contract_init(int argc, char **argv)
+{
+    const char *variant = argc > 1 ? argv[1] : "pool:2";
+    for (size_t i = 0; i < sizeof executors / sizeof executors[0]; i++) {
+        char name[16];
+        unsigned number = 0;
+        if (sscanf(variant, "%15[a-z]:%u", name, &number) == 2 && number > 0 &&
+            strcmp(name, executors[i].name) == 0) {
+            contract.make = executors[i].make;
+            contract.number = number;
+        }
+    }
+    if (contract.make == NULL) {
+        fprintf(stderr, "%s: no executor '%s'; try pool:2\n", argv[0], variant);
+        return -1;
+    }
+    if (argc > 2)
+        cmocka_set_test_filter(argv[2]);
+    contract.thread = pthread_self();
+    return 0;
+}
+
+static void
+fail_elsewhere(const char *file, int line, const char *text)
+{
+    fprintf(stderr, "%s:%d: %s\n", file, line, text);
+    fflush(stderr);
+    if (contract.in_child)
+        _exit(99);
+    abort();
+}
+
+void
+contract_fail(const char *file, int line, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (contract.in_child || !pthread_equal(pthread_self(), contract.thread))
+        fail_elsewhere(file, line, text);
+    print_error("%s\n", text);
+    _fail(file, line);
+    abort();
+}
+
+void
+contract_check_eq(uint64_t want, uint64_t got, const char *text, const char *file, int line)
+{
+    if (want != got)
+        contract_fail(file, line, "%s is %llu, not %llu", text, (unsigned long long) got,
+                      (unsigned long long) want);
+}
+
+void
+contract_check_err(aimdb_err want, aimdb_err got, const char *text, const char *file, int line)
+{
+    if (want != got)
+        contract_fail(file, line, "%s is %s, not %s", text, aimdb_err_name(got),
+                      aimdb_err_name(want));
+}
+
+int64_t
+contract_guard(void)
+{
+    return (int64_t) time(NULL) + HANG_SECONDS;
+}
+
+void
+contract_give_way(int64_t guard, const char *text, const char *file, int line)
+{
+    if ((int64_t) time(NULL) > guard)
+        contract_fail(file, line, "never came true: %s", text);
+    sched_yield();
+}
+
+unsigned
+contract_thread_count(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned count = 0;
+    CHECK(tasks != NULL);
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks))
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+int
+contract_child(void (*run)(void *arg), void *arg)
+{
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        contract.in_child = true;
+        signal(SIGALRM, SIG_DFL);
+        alarm(HANG_SECONDS);
+        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // some children are to be stopped
+        run(arg);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void
+test_hangs(int number)
+{
+    static const char text[] = "a test hangs: the program is stopped\n";
+    (void) number;
+    (void) !write(STDERR_FILENO, text, sizeof text - 1);
+    abort();
+}
+
+int
+world_setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return -1;
+    signal(SIGALRM, test_hangs);
+    alarm(TEST_SECONDS);
+    ledger_init(&w->ledger);
+    w->executor = contract_executor();
+    w->builder = aimdb_builder_new_with(w->executor,
+                                        &(aimdb_builder_options){ .allocator = &w->ledger.hook });
+    *state = w;
+    return w->builder == NULL ? -1 : 0;
+}
+
+void
+world_rebuild_with(struct world *w, aimdb_executor *executor, size_t memory_limit)
+{
+    aimdb_builder_free(w->builder);
+    w->builder = aimdb_builder_new_with(
+        executor, &(aimdb_builder_options){ .size = sizeof(aimdb_builder_options),
+                                            .allocator = &w->ledger.hook,
+                                            .memory_limit = memory_limit });
+    CHECK(w->builder != NULL);
+}
+
+void
+world_build(struct world *w)
+{
+    aimdb_err err = aimdb_build(w->builder, &w->db);
+    if (err != AIMDB_OK)
+        aimdb_builder_report(w->builder, stderr);
+    CHECK_OK(err);
+    CHECK(w->db != NULL);
+}
+
+aimdb_close_report
+world_close(struct world *w)
+{
+    aimdb_close_report report = { .size = sizeof report };
+    CHECK_OK(aimdb_close(w->db, AIMDB_FOREVER, &report));
+    CHECK(!report.timed_out);
+    return report;
+}
+
+void
+world_free_db(struct world *w)
+{
+    aimdb_free(w->db);
+    aimdb_builder_free(w->builder);
+    w->db = NULL;
+    w->builder = NULL;
+}
+
+struct scrap {
+    struct scrap *next;
+    max_align_t memory[];
+};
+
+void *
+world_memory(struct world *w, size_t size)
+{
+    struct scrap *scrap = calloc(1, sizeof *scrap + size);
+    CHECK(scrap != NULL);
+    scrap->next = w->scraps;
+    w->scraps = scrap;
+    return scrap->memory;
+}
+
+int
+world_teardown(void **state)
+{
+    struct world *w = *state;
+    size_t live;
+    for (struct gate *gate = w->gates; gate != NULL; gate = gate->next)
+        gate_add(gate, UINT64_MAX / 2); // a test that failed may have left somebody waiting
+    world_free_db(w);
+    aimdb_executor_free(w->executor);
+    for (; w->helpers != NULL;)
+        helper_join(w->helpers);
+    live = w->ledger.live;
+    for (struct scrap *next; w->scraps != NULL; w->scraps = next) {
+        next = w->scraps->next;
+        free(w->scraps);
+    }
+    free(w);
+    alarm(0);
+    if (live != 0)
+        print_error("%zu bytes were left behind\n", live);
+    return live == 0 ? 0 : -1;
+}
+
+void
+push_range_(number_record record, uint64_t first, uint64_t last, const char *file, int line)
+{
+    for (uint64_t n = first; n <= last; n++)
+        contract_check_err(AIMDB_OK, number_produce(record, &(struct number){ n }), "produce", file,
+                           line);
+}
+
+void
+expect_(number_reader *reader, uint64_t n, const char *file, int line)
+{
+    struct number out = { ~n };
+    contract_check_err(AIMDB_OK, number_try_recv(reader, &out), "try_recv", file, line);
+    contract_check_eq(n, out.n, "the value", file, line);
+}
+
+void
+expect_range_(number_reader *reader, uint64_t first, uint64_t last, const char *file, int line)
+{
+    for (uint64_t n = first; n <= last; n++)
+        expect_(reader, n, file, line);
+}
+
+void
+expect_err_(number_reader *reader, aimdb_err err, const char *file, int line)
+{
+    struct number out = { 0x5a5a5a5a5a5a5a5a };
+    contract_check_err(err, number_try_recv(reader, &out), "try_recv", file, line);
+    contract_check_eq(0x5a5a5a5a5a5a5a5a, out.n, "the untouched output", file, line);
+}
+
+void
+expect_lag_(number_reader *reader, uint64_t n, const char *file, int line)
+{
+    expect_err_(reader, AIMDB_ELAGGED, file, line);
+    contract_check_eq(n, number_missed(reader), "missed", file, line);
+}
+
+aimdb_record_stats
+record_stats(number_record record)
+{
+    aimdb_record_stats stats = { .size = sizeof stats };
+    CHECK_OK(aimdb_record_metrics(record.raw, &stats));
+    return stats;
+}
+
+aimdb_task_stats
+task_stats(aimdb_task *task)
+{
+    aimdb_task_stats stats = { .size = sizeof stats };
+    CHECK_OK(aimdb_task_metrics(task, &stats));
+    return stats;
+}
+
+aimdb_reader_stats
+reader_stats(const number_reader *reader)
+{
+    aimdb_reader_stats stats = { .size = sizeof stats };
+    CHECK_OK(aimdb_reader_metrics(&reader->raw, &stats));
+    return stats;
+}
+
+static aimdb_err
+refuse(aimdb_ctx *ctx, struct number *value)
+{
+    (void) ctx;
+    (void) value;
+    return PROBE_REFUSAL;
+}
+
+number_record
+probe_new(struct world *w)
+{
+    number_record probe = number_configure(w->builder, "contract.probe", AIMDB_SPMC_RING(1));
+    number_set_producer(w->builder, probe, refuse, NULL);
+    return probe;
+}
+
+void
+probe_until_closing(number_record probe)
+{
+    aimdb_err err;
+    EVENTUALLY((err = number_produce(probe, &(struct number){ 0 })) != PROBE_REFUSAL);
+    CHECK_ERR(AIMDB_ECLOSED, err);
+}
+
+static void
+closer_run(void *arg)
+{
+    struct closer *closer = arg;
+    helper_about_to_block();
+    closer->err = aimdb_close(closer->w->db, closer->deadline, &closer->report);
+}
+
+struct closer *
+closer_start(struct world *w, aimdb_time deadline)
+{
+    struct closer *closer = world_memory(w, sizeof *closer);
+    closer->w = w;
+    closer->deadline = deadline;
+    closer->report.size = sizeof closer->report;
+    closer->helper = helper_start(w, closer_run, closer);
+    return closer;
+}
+
+void
+closer_join(struct closer *closer)
+{
+    helper_join(closer->helper);
+    CHECK_OK(closer->err);
+}
