@@ -19,6 +19,7 @@
 // INV-L1  A slot is written only by the push that whole_[slot] names, after a release fence.
 // INV-L2  Between a reader's heavy fence and its unpinning no push is announced for its slot.
 // INV-L3  commit_'s SLOT bit names the slot of the newest committed push.
+// INV-L4  Who has seen a push announced in whole_ sees the pushes before it committed.
 //
 // A mailbox is the same, and a word `taken_` that takers claim by compare-and-swap after their copy
 // was validated: each push is taken at most once [M2], and what lies between two takes was
@@ -57,7 +58,9 @@ announce_slot(aimdb_record *rec, size_t next)
     for (;;) { // once more for each pin that was set just now; there is one at a time
         size_t before = load_relaxed(&rec->whole_[slot]);
         size_t commit = next | (slot ? AIMDBI_SLOT : 0);
-        store_relaxed(&rec->whole_[slot], commit);
+        // After the commit of the push before: who sees this and then commit_ sees that [L3], pairs
+        // with is_nothing() and aimdbi_reader_init(). On x86 every store is one like that.
+        store_release(&rec->whole_[slot], commit);
         fence_light(rec); // [L1] pairs with the heavy fence of the pinning reader [L2]
         if (__builtin_expect((load_relaxed(&rec->flags_) & pin_of(slot)) == 0, 1)) {
             return commit;
@@ -134,7 +137,7 @@ copy_slot(const aimdb_record *rec, size_t slot, size_t push, void *out, uint64_t
 static bool
 is_nothing(const aimdb_record *rec, size_t commit)
 {
-    fence_acquire(); // the loads of whole_ before the load below
+    fence_acquire(); // [L3] the loads of whole_ before the load below
     return load_relaxed(&rec->commit_) == commit;
 }
 

@@ -12,7 +12,8 @@ aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_m
     size_t commit = load_acquire(&rec->commit_);
     size_t start = commit & AIMDBI_COUNT;
     while (rec->buffer != AIMDB_BUFFER_SPMC_RING) {
-        bool has_value = load_acquire(&rec->whole_[(commit & AIMDBI_SLOT) != 0]) != AIMDBI_NEVER;
+        bool has_value =
+            load_acquire(&rec->whole_[(commit & AIMDBI_SLOT) != 0]) != AIMDBI_NEVER; // [L3]
         size_t again = load_acquire(&rec->commit_);
         if (again == commit) {
             start -= has_value ? AIMDBI_STEP : 0; // the current value has not been seen [L3]
@@ -145,7 +146,7 @@ attempt_ring(aimdb_reader *reader, void *out, void *scratch)
     aimdbi_ring_read(reader->record_, &cursor, scratch, 1, NULL, &batch);
     if (batch.lag > 0) {
         store_relaxed(&reader->cursor_, cursor);
-        reader_count_lag(reader, batch.lag);
+        reader_count_lag(reader, batch.lag, 0);
         return AIMDB_ELAGGED;
     }
     if (batch.count == 0) {
@@ -257,7 +258,7 @@ drain_ring(aimdb_reader *reader, unsigned char *values, size_t max, uint64_t *mi
             break;
         }
         if (batch.lag > 0) {
-            reader_count_lag(reader, batch.lag);
+            reader_count_lag(reader, batch.lag, (size_t) *missed);
             *missed += batch.lag;
             lags++;
         }

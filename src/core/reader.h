@@ -27,13 +27,14 @@ aimdbi_reader_pending(const aimdb_reader *reader);
 bool
 aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp);
 
-// Counts a lag of a ring reader.
+// Counts a lag of a ring reader. Overruns without a value between them are one lag with the sum [R5]:
+// `so_far` is what this lag has counted already.
 static inline void
-reader_count_lag(aimdb_reader *reader, size_t lag)
+reader_count_lag(aimdb_reader *reader, size_t lag, size_t so_far)
 {
-    reader->lag_ = lag;
+    reader->lag_ = so_far + lag;
     count(&reader->missed_, lag);
-    count(&reader->lags_, 1);
+    count(&reader->lags_, so_far == 0 ? 1 : 0);
 }
 
 // The count of pushes up to which this reader has seen everything.

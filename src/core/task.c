@@ -329,7 +329,7 @@ deliver_ring(aimdb_task *task, unsigned char *scratch, struct run *run)
         aimdbi_ring_read(rec, &cursor, scratch, wanted, task->latency ? stamps : NULL, &batch);
         store_relaxed(&reader->cursor_, cursor);
         if (batch.lag > 0) {
-            reader_count_lag(reader, batch.lag);
+            reader_count_lag(reader, batch.lag, task->lag);
             task->lag += batch.lag;
             complain_of_lag(task, batch.lag);
         } else if (batch.count == 0) {
