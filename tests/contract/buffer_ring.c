@@ -391,7 +391,7 @@ drained_are(number_reader *reader, size_t max, uint64_t missed, uint64_t first, 
     CHECK_EQ(missed, got_missed);
     for (size_t i = 0; i < count; i++)
         CHECK_EQ(first + i, values[i].n);
-    for (size_t i = count; i < 64; i++)
+    for (size_t i = max; i < 64; i++)
         CHECK_EQ(0x7777777777777777, values[i].n);
 }
 

@@ -15,8 +15,12 @@
 #define TEST_SECONDS 150 // a whole test
 #define PROBE_REFUSAL AIMDB_EIO
 
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS };
+#define CRASHES (sizeof crashes / sizeof crashes[0])
+
 static struct {
     pthread_t thread; // the one that cmocka runs
+    struct sigaction crash_actions[CRASHES];
     bool in_child;
     unsigned number; // after the colon of the variant
     aimdb_executor *(*make)(unsigned number);
@@ -69,6 +73,8 @@ contract_init(int argc, char **argv)
     }
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);
+    for (size_t i = 0; i < CRASHES; i++)
+        sigaction(crashes[i], NULL, &contract.crash_actions[i]);
     contract.thread = pthread_self();
     return 0;
 }
@@ -195,9 +201,19 @@ world_rebuild_with(struct world *w, aimdb_executor *executor, size_t memory_limi
     CHECK(w->builder != NULL);
 }
 
+// cmocka catches crashes for the length of a test, but only knows of those in its own thread; in
+// any other it ends the program without a word.
+static void
+let_crashes_crash(void)
+{
+    for (size_t i = 0; i < CRASHES; i++)
+        sigaction(crashes[i], &contract.crash_actions[i], NULL);
+}
+
 void
 world_build(struct world *w)
 {
+    let_crashes_crash();
     aimdb_err err = aimdb_build(w->builder, &w->db);
     if (err != AIMDB_OK)
         aimdb_builder_report(w->builder, stderr);

@@ -166,6 +166,38 @@ blocking_consumers_run_in_parallel(void **state)
     two_wait_for_each_other(*state, AIMDB_SPMC_RING(8), true);
 }
 
+struct party {
+    struct gate *inside;
+    uint64_t size;
+};
+
+static aimdb_err
+wait_for_all(aimdb_ctx *ctx, const struct number *value)
+{
+    struct party *party = aimdb_user(ctx);
+    gate_add(party->inside, 1);
+    gate_wait(party->inside, value->n * party->size);
+    return AIMDB_OK;
+}
+
+// proves D2 D6
+static void
+as_many_consumers_run_at_once_as_there_are_workers(void **state)
+{
+    struct world *w = *state;
+    struct party *party = world_memory(w, sizeof *party);
+    number_record record = number_configure(w->builder, "party", AIMDB_SPMC_RING(8));
+    party->inside = gate_new(w);
+    party->size = contract_workers();
+    for (uint64_t i = 0; i < party->size; i++)
+        CHECK(number_add_consumer(w->builder, record, wait_for_all, party) != NULL);
+    world_build(w);
+    for (uint64_t n = 1; n <= 50; n++) {
+        push(record, n);
+        gate_wait(party->inside, n * party->size);
+    }
+}
+
 struct lone {
     atomic_int inside;
     struct gate *calls;
@@ -520,6 +552,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(consumers_of_a_ring_run_in_parallel),
         CONTRACT_TEST(consumers_of_a_latest_run_in_parallel),
         CONTRACT_TEST(blocking_consumers_run_in_parallel),
+        CONTRACT_TEST(as_many_consumers_run_at_once_as_there_are_workers),
         CONTRACT_TEST(calls_of_one_consumer_never_overlap),
         CONTRACT_TEST(consumer_runs_in_parallel_with_the_producer),
         CONTRACT_TEST(error_of_a_consumer_is_counted_and_logged_and_the_loop_goes_on),

@@ -157,6 +157,34 @@ emission_never_waits_for_a_stuck_consumer(void **state)
     sink_let_go(stuck);
 }
 
+// proves E1 X1
+static void
+emission_reaches_another_database_until_that_one_closes(void **state)
+{
+    struct world *w = *state;
+    aimdb_builder *b = aimdb_builder_new(w->executor);
+    aimdb *other = NULL;
+    number_record a = number_configure(w->builder, "a", AIMDB_SPMC_RING(4));
+    number_record b_record = number_configure(b, "b", AIMDB_MAILBOX);
+    struct forward *forward = forward_new(w, b_record);
+    struct number out = { 0 };
+    aimdb_task *task = number_add_consumer(w->builder, a, forward_consumed, forward);
+    CHECK_OK(aimdb_build(b, &other));
+    aimdb_builder_free(b);
+    world_build(w);
+    push(a, 1);
+    gate_wait(forward->calls, 1);
+    CHECK_OK(number_peek(b_record, &out));
+    CHECK_EQ(2, out.n);
+    CHECK_OK(aimdb_close(other, AIMDB_FOREVER, NULL));
+    push(a, 5);
+    gate_wait(forward->calls, 2);
+    world_close(w);
+    CHECK_EQ(1, task_stats(task).errors); // to the other one it came from outside
+    CHECK_EQ(1, record_stats(b_record).produced);
+    aimdb_free(other);
+}
+
 // E2: cycles -----------------------------------------------------------------------------------
 
 struct bounce {
@@ -499,6 +527,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(source_emits_to_its_own_and_to_another_record),
         CONTRACT_TEST(emission_runs_the_producer_function_and_returns_its_error),
         CONTRACT_TEST(emission_never_waits_for_a_stuck_consumer),
+        CONTRACT_TEST(emission_reaches_another_database_until_that_one_closes),
         CONTRACT_TEST(cycle_through_rings_ends),
         CONTRACT_TEST(cycle_through_latests_ends),
         CONTRACT_TEST(cycle_through_mailboxes_ends),

@@ -291,6 +291,34 @@ child_may_free_the_memory(void **state)
     family_unsubscribe(family);
 }
 
+struct heir {
+    aimdb_executor *executor;
+    aimdb_builder *builder;
+};
+
+static void
+build_on_executor_of_parent(void *arg)
+{
+    struct heir *heir = arg;
+    aimdb *db = NULL;
+    CHECK_ERR(AIMDB_EFORKED, aimdb_build(heir->builder, &db));
+    CHECK(db == NULL);
+}
+
+// proves X3
+static void
+child_cannot_build_on_the_executor_of_its_parent(void **state)
+{
+    struct world *w = *state;
+    struct family *family = family_new(w);
+    struct heir heir = { w->executor, aimdb_builder_new(w->executor) };
+    sink_attach(w, family->records[0], sink_new(w, 1), false);
+    (void) number_configure(heir.builder, "mine", AIMDB_MAILBOX);
+    world_build(w);
+    ends_well(contract_child(build_on_executor_of_parent, &heir));
+    aimdb_builder_free(heir.builder);
+}
+
 static void
 build_in_child(void *arg)
 {
@@ -429,6 +457,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(child_of_a_fork_is_told_so_and_the_parent_goes_on),
         CONTRACT_TEST(child_is_told_so_while_threads_of_the_parent_are_at_work),
         CONTRACT_TEST(child_may_free_the_memory),
+        CONTRACT_TEST(child_cannot_build_on_the_executor_of_its_parent),
         CONTRACT_TEST(child_may_have_a_database_of_its_own),
     };
     return CONTRACT_RUN(tests, argc, argv);

@@ -105,6 +105,8 @@ bad_value_is_not_produced(void **state)
         CHECK_ERR(AIMDB_EINVAL, aimdb_produce_n(NULL, values, 8, 2));
         CHECK_ERR(AIMDB_EINVAL, aimdb_produce_n(record, NULL, 8, 2));
         CHECK_ERR(AIMDB_ETYPE, aimdb_produce_n(record, values, 4, 2));
+        CHECK_ERR(AIMDB_EINVAL, aimdb_produce_n(record, values, 8, SIZE_MAX));
+        CHECK_ERR(AIMDB_EINVAL, aimdb_produce_n(record, values, 8, SIZE_MAX / 8 + 1));
         CHECK_OK(aimdb_produce_n(record, values, 8, 0));
         CHECK_EQ(0, record_stats(scene->records[i]).produced);
         expect_err(&scene->readers[i], AIMDB_EEMPTY);
@@ -451,6 +453,28 @@ bad_builder_options_are_refused(void **state)
     aimdb_builder_free(plain);
 }
 
+// What an older caller does not know of is not read, whatever lies there.
+// proves section 9, D4, B1
+static void
+members_behind_the_size_of_options_are_not_read(void **state)
+{
+    struct world *w = *state;
+    const aimdb_builder_options options = { .size = offsetof(aimdb_builder_options, memory_limit),
+                                            .allocator = &w->ledger.hook,
+                                            .memory_limit = 1 };
+    const aimdb_consumer_options consumer = { .size = offsetof(aimdb_consumer_options, blocking),
+                                              .name = "known",
+                                              .blocking = true };
+    unsigned threads = contract_thread_count();
+    aimdb_builder_free(w->builder);
+    w->builder = aimdb_builder_new_with(w->executor, &options);
+    number_record record = number_configure(w->builder, "older", AIMDB_SPMC_RING(4));
+    aimdb_task *task = number_add_consumer_with(w->builder, record, take, NULL, &consumer);
+    world_build(w);
+    CHECK(strcmp("known", aimdb_task_name(task)) == 0);
+    CHECK_EQ(threads + contract_workers(), contract_thread_count()); // none for blocking
+}
+
 // proves section 9, D6
 static void
 bad_pool_options_are_refused(void **state)
@@ -503,6 +527,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(lifecycle_functions_accept_or_refuse_nothing),
         CONTRACT_TEST(null_in_a_description_is_a_mistake_or_nothing),
         CONTRACT_TEST(bad_builder_options_are_refused),
+        CONTRACT_TEST(members_behind_the_size_of_options_are_not_read),
         CONTRACT_TEST(bad_pool_options_are_refused),
         CONTRACT_TEST(clock_never_goes_backwards_and_the_version_is_told),
     };

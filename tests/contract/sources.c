@@ -283,6 +283,41 @@ period_below_one_counts_as_one(void **state)
     }
 }
 
+struct asker {
+    struct gate *calls;
+    aimdb_time before, after, next, far;
+};
+
+static aimdb_err
+ask_for_every(aimdb_ctx *ctx, const struct number *value)
+{
+    struct asker *asker = aimdb_user(ctx);
+    (void) value;
+    asker->before = aimdb_now(ctx);
+    asker->next = aimdb_every(ctx, AIMDB_MS(10));
+    asker->far = aimdb_every(ctx, AIMDB_FOREVER);
+    asker->after = aimdb_now(ctx);
+    gate_add(asker->calls, 1);
+    return AIMDB_OK;
+}
+
+// proves D7
+static void
+period_outside_of_a_source_counts_from_now_and_never_overflows(void **state)
+{
+    struct world *w = *state;
+    struct asker *asker = world_memory(w, sizeof *asker);
+    number_record record = number_configure(w->builder, "ask", AIMDB_SPMC_RING(4));
+    asker->calls = gate_new(w);
+    CHECK(number_add_consumer(w->builder, record, ask_for_every, asker) != NULL);
+    world_build(w);
+    push(record, 1);
+    gate_wait(asker->calls, 1);
+    CHECK(asker->next >= asker->before + AIMDB_MS(10));
+    CHECK(asker->next <= asker->after + AIMDB_MS(10));
+    CHECK_EQ(AIMDB_FOREVER, asker->far);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -295,6 +330,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(source_emits_through_the_producer_function_of_its_record),
         CONTRACT_TEST(every_source_has_its_own_user_and_its_own_grid),
         CONTRACT_TEST(period_below_one_counts_as_one),
+        CONTRACT_TEST(period_outside_of_a_source_counts_from_now_and_never_overflows),
     };
     return CONTRACT_RUN(tests, argc, argv);
 }

@@ -81,17 +81,16 @@ class Gateway:
 
     def wait_for(self, pattern, lines):
         """Waits until a line matches, and returns the match."""
-        found = None
-
         def look():
-            nonlocal found
-            found = next((m for m in (re.search(pattern, line) for line in lines) if m), None)
-            return found or self.process.poll() is not None
+            return next((m for m in (re.search(pattern, line) for line in lines) if m), None)
 
         with self.news:
             end = time.monotonic() + PATIENCE
-            while not look() and time.monotonic() < end:
+            while not look() and self.process.poll() is None and time.monotonic() < end:
                 self.news.wait(1)
+        if self.process.poll() is not None:
+            self.finish()  # what it printed last may still be on its way
+        found = look()
         if not found:
             raise AssertionError(f"no line like {pattern!r} in:\n{self.text()}")
         return found
@@ -165,6 +164,16 @@ class Terminal:
         while select.select([self.master], [], [], 0.1)[0]:
             self.read(0)
         return self.process.wait(1)
+
+    def is_stopped(self):
+        """Waits until the process is stopped, as by Ctrl-Z."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.process.pid, os.WUNTRACED | os.WNOHANG)
+            if pid:
+                return os.WIFSTOPPED(status)
+            self.read(0.1)
+        return False
 
     def close(self):
         if self.process.poll() is None:

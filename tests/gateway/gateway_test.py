@@ -523,6 +523,7 @@ class SignalsTest(Case):
     def test_a_reader_that_goes_away_ends_it_in_good_order(self):
         process = subprocess.Popen([program(), "--db", self.db], stdout=subprocess.PIPE,
                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
         self.assertNotEqual(process.stdout.readline(), "")
         process.stdout.close()
         said = process.communicate(timeout=PATIENCE)[1]
@@ -623,7 +624,7 @@ class LiveTest(Case):
         terminal.wait_for(PICTURE)
         terminal.type("\x1c")
         self.assertEqual(terminal.finish(), 128 + signal.SIGQUIT)
-        self.assertRegex(terminal.text, r"\033\[\?1049l.*ended at once")
+        self.assertRegex(terminal.text, r"(?s)\033\[\?1049l.*ended at once")
         self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
 
     def test_a_stopped_gateway_gives_the_terminal_back_for_a_while(self):
@@ -631,8 +632,7 @@ class LiveTest(Case):
         terminal.wait_for(PICTURE)
         terminal.type("\x1a")
         terminal.wait_for(r"\033\[\?1049l")
-        stopped = os.waitpid(terminal.process.pid, os.WUNTRACED)[1]
-        self.assertTrue(os.WIFSTOPPED(stopped))
+        self.assertTrue(terminal.is_stopped())
         self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
         terminal.process.send_signal(signal.SIGCONT)
         terminal.wait_for(r"\033\[\?1049h.*" + PICTURE)

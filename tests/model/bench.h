@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// One record, a few threads that use it through the public calls, and the account at the end.
+#ifndef AIMDB_TESTS_MODEL_BENCH_H
+#define AIMDB_TESTS_MODEL_BENCH_H
+
+#include "model.h"
+
+#define DEFAULT_TRIES 8 // OVERTAKEN_LIMIT as shipped
+
+struct bench;
+
+// What one thread does, `n` times or until it has accounted for `n` values.
+typedef void
+role_fn(struct bench *b, int self, size_t n);
+
+struct role {
+    role_fn *run; // NULL: no more threads
+    size_t n;
+};
+
+struct scenario {
+    const char *name;
+    aimdb_buffer_cfg cfg;
+    struct role roles[MODEL_THREADS];
+    size_t consumers;
+    unsigned overtaken_limit; // of latest.c
+    int loops;                // see model_case
+    size_t pushed_before;     // by setup
+    bool never_spins;         // aimdbp_relax is a failure
+    bool large;               // values of two words
+    bool defers;              // consumers finish later
+    bool asymmetric;
+};
+
+role_fn role_push;           // produces n values
+role_fn role_push_batch;     // produces n values at once
+role_fn role_push_and_batch; // produces one value, then n at once
+role_fn role_try;            // n times aimdb_try_recv
+role_fn role_drain;          // n times aimdb_drain of up to 3
+role_fn role_subscribe_try;  // subscribes when the others are at it, then as role_try
+role_fn role_observe_try;    // likewise, observes
+role_fn role_peek;           // n times aimdb_peek
+role_fn role_recv;           // aimdb_recv until n values are accounted for
+role_fn role_recv_to_end;    // aimdb_recv until AIMDB_ECLOSED
+role_fn role_serve;          // aimdb_recv for ever
+role_fn role_close_record;   // closes the buffer, as aimdb_close does
+role_fn role_close;          // aimdb_close
+role_fn role_close_at_once;  // aimdb_close with a deadline that has passed
+role_fn role_work;           // a worker of the executor
+role_fn role_finish;         // aimdb_done for n values
+
+// The explorer's view of a scenario.
+struct model_case
+bench_case(const struct scenario *scenario);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The model checker as a program.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+static const char usage[] =
+    "usage: model --litmus | --list | [--trace] [PATTERN]\n"
+    "\n"
+    "Explores the scenarios whose names contain PATTERN, all of them without one.\n"
+    "  --litmus   the explorer's own tests\n"
+    "  --list     the names of the scenarios\n"
+    "  --trace    print the execution that fails\n";
+
+int
+main(int argument_count, char **arguments)
+{
+    bool trace = argument_count > 1 && strcmp(arguments[1], "--trace") == 0;
+    int next = trace ? 2 : 1;
+    const char *pattern = next < argument_count ? arguments[next] : NULL;
+    if (next + 1 < argument_count) {
+        (void) fputs(usage, stderr);
+        return 2;
+    }
+    if (pattern && strcmp(pattern, "--litmus") == 0) {
+        return suite_litmus() ? 1 : 0;
+    }
+    if (pattern && strcmp(pattern, "--list") == 0) {
+        suite_list();
+        return 0;
+    }
+    if (pattern && pattern[0] == '-') {
+        (void) fputs(usage, stderr);
+        return 2;
+    }
+    size_t failed = suite_scenarios(pattern, trace);
+    if (failed == SIZE_MAX) {
+        (void) fprintf(stderr, "model: no scenario's name contains \"%s\"\n", pattern);
+        return 2;
+    }
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is explored: rows of who does what to one record, each on both write paths and with both kinds
+// of fences.
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+#include "suite.h"
+
+#define NAME_BYTES 128
+#define PIN_AT_ONCE 1000 // overtaken_limit: no try before the pin
+
+enum { ANY = 1, ONE = 2, BOTH = ANY | ONE };
+
+struct row {
+    int paths; // write paths to explore
+    struct scenario scenario;
+};
+
+// clang-format off
+#define RING(N) { .buffer = AIMDB_BUFFER_SPMC_RING, .capacity = (N) }
+#define LATEST { .buffer = AIMDB_BUFFER_SINGLE_LATEST, .capacity = 1 }
+#define MAILBOX { .buffer = AIMDB_BUFFER_MAILBOX, .capacity = 1 }
+#define ROW(PATHS, NAME, CFG, ...) { PATHS, { .name = NAME, .cfg = CFG, __VA_ARGS__ } }
+
+static const struct row rows[] = {
+    ROW(BOTH, "ring-1: push 3 | try 3", RING(1), .roles = { { role_push, 3 }, { role_try, 3 } }),
+    ROW(BOTH, "ring-2: push 4 | try 3", RING(2), .roles = { { role_push, 4 }, { role_try, 3 } }),
+    ROW(BOTH, "ring-3: push 6 | try 3", RING(3), .roles = { { role_push, 6 }, { role_try, 3 } }),
+    ROW(BOTH, "ring-2: push 4 of two words | try 2", RING(2), .large = true,
+        .roles = { { role_push, 4 }, { role_try, 2 } }),
+    ROW(BOTH, "ring-1: push 2 | try 2 | try 2", RING(1),
+        .roles = { { role_push, 2 }, { role_try, 2 }, { role_try, 2 } }),
+    ROW(ANY, "ring-1: push 2 | push 2 | try 2", RING(1),
+        .roles = { { role_push, 2 }, { role_push, 2 }, { role_try, 2 } }),
+    ROW(BOTH, "ring-3: push 5 | drain 2", RING(3), .roles = { { role_push, 5 }, { role_drain, 2 } }),
+    ROW(BOTH, "ring-2: push 1 and batch 3 | try 3", RING(2),
+        .roles = { { role_push_and_batch, 3 }, { role_try, 3 } }),
+    ROW(BOTH, "ring-1: push 2 | subscribe, try 2", RING(1),
+        .roles = { { role_push, 2 }, { role_subscribe_try, 2 } }),
+    ROW(BOTH, "ring-1: push 1 | recv 1", RING(1), .roles = { { role_push, 1 }, { role_recv, 1 } }),
+    ROW(ANY, "ring-1: push 2 | recv 2", RING(1), .roles = { { role_push, 2 }, { role_recv, 2 } }),
+    ROW(ANY, "ring-1: push 1 | push 1 | recv 1", RING(1),
+        .roles = { { role_push, 1 }, { role_push, 1 }, { role_recv, 1 } }),
+    ROW(BOTH, "ring-1: push 2 | close | try 2", RING(1),
+        .roles = { { role_push, 2 }, { role_close_record, 0 }, { role_try, 2 } }),
+    ROW(BOTH, "ring-1: push 1 and batch 2 | close | try 2", RING(1),
+        .roles = { { role_push_and_batch, 2 }, { role_close_record, 0 }, { role_try, 2 } }),
+    ROW(BOTH, "ring-1: close | recv to the end", RING(1),
+        .roles = { { role_close_record, 0 }, { role_recv_to_end, 0 } }),
+    ROW(BOTH, "latest: push 3 | try 2", LATEST, .roles = { { role_push, 3 }, { role_try, 2 } }),
+    ROW(BOTH, "latest: push 2 | subscribe, try 2", LATEST,
+        .roles = { { role_push, 2 }, { role_subscribe_try, 2 } }),
+    ROW(BOTH, "latest: push 2 | peek 2", LATEST, .roles = { { role_push, 2 }, { role_peek, 2 } }),
+    ROW(ANY, "latest: push 1 | push 1 | try 2", LATEST,
+        .roles = { { role_push, 1 }, { role_push, 1 }, { role_try, 2 } }),
+    ROW(BOTH, "latest with a value: push 2 | pin, try 1", LATEST, .overtaken_limit = PIN_AT_ONCE,
+        .pushed_before = 1, .never_spins = true,
+        .roles = { { role_push, 2 }, { role_try, 1 } }),
+    ROW(BOTH, "latest: push 1 | recv 1", LATEST, .roles = { { role_push, 1 }, { role_recv, 1 } }),
+    ROW(BOTH, "mailbox: push 2 | try 1 | try 1", MAILBOX,
+        .roles = { { role_push, 2 }, { role_try, 1 }, { role_try, 1 } }),
+    ROW(BOTH, "mailbox: push 1 | serve", MAILBOX, .roles = { { role_push, 1 }, { role_serve, 0 } }),
+    ROW(BOTH, "ring-2: push 1 | task, worker", RING(2), .consumers = 1,
+        .roles = { { role_push, 1 }, { role_work, 0 } }),
+    ROW(BOTH, "ring-2: push 1 | task, worker, worker", RING(2), .consumers = 1,
+        .roles = { { role_push, 1 }, { role_work, 0 }, { role_work, 0 } }),
+    ROW(BOTH, "ring-2: push 1 | deferring task, worker | done", RING(2), .consumers = 1,
+        .defers = true, .roles = { { role_push, 1 }, { role_work, 0 }, { role_finish, 1 } }),
+    ROW(BOTH, "latest: push 1 | task, worker", LATEST, .consumers = 1,
+        .roles = { { role_push, 1 }, { role_work, 0 } }),
+    ROW(BOTH, "mailbox: push 1 | task, worker", MAILBOX, .consumers = 1,
+        .roles = { { role_push, 1 }, { role_work, 0 } }),
+};
+// clang-format on
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
+// Variant of a row: its write path, its fences. Returns false if there is no such variant.
+static bool
+variant_of(const struct row *row, int variant, struct scenario *ret, char *name)
+{
+    bool one_writer = (variant & 1) != 0;
+    bool asymmetric = (variant & 2) != 0;
+    if (!(row->paths & (one_writer ? ONE : ANY))) {
+        return false;
+    }
+    (void) snprintf(name, NAME_BYTES, "%s; %s; %s fences", row->scenario.name,
+                    one_writer ? "one writer" : "any writer", asymmetric ? "heavy" : "plain");
+    *ret = row->scenario;
+    ret->name = name;
+    ret->cfg.one_writer = one_writer;
+    ret->asymmetric = asymmetric;
+    if (ret->overtaken_limit == PIN_AT_ONCE) {
+        ret->overtaken_limit = 0;
+    } else if (ret->overtaken_limit == 0) {
+        ret->overtaken_limit = DEFAULT_TRIES;
+    }
+    return true;
+}
+
+static double
+seconds_now(void)
+{
+    struct timespec now;
+    (void) timespec_get(&now, TIME_UTC);
+    return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
+}
+
+static bool
+explore_one(const struct scenario *scenario, bool trace)
+{
+    struct model_case explored = bench_case(scenario);
+    struct model_result result;
+    double start = seconds_now();
+    model_explore(&explored, trace, &result);
+    (void) printf("%s %-68s %9llu executions, %9llu cut, %6.2f s\n",
+                  result.failed ? "FAIL" : "ok  ", scenario->name,
+                  (unsigned long long) result.executions, (unsigned long long) result.pruned,
+                  seconds_now() - start);
+    if (result.failed) {
+        (void) printf("     %s\n", result.why);
+    }
+    (void) fflush(stdout);
+    return !result.failed;
+}
+
+size_t
+suite_scenarios(const char *pattern, bool trace)
+{
+    size_t failed = 0;
+    size_t explored = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        for (int variant = 0; variant < 4; variant++) {
+            struct scenario scenario;
+            char name[NAME_BYTES];
+            if (variant_of(&rows[i], variant, &scenario, name) &&
+                (!pattern || strstr(name, pattern))) {
+                explored++;
+                failed += !explore_one(&scenario, trace);
+            }
+        }
+    }
+    (void) printf("%zu scenarios, %zu failed\n", explored, failed);
+    return explored == 0 ? SIZE_MAX : failed;
+}
+
+void
+suite_list(void)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        for (int variant = 0; variant < 4; variant++) {
+            struct scenario scenario;
+            char name[NAME_BYTES];
+            if (variant_of(&rows[i], variant, &scenario, name)) {
+                (void) puts(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program runs.
+#ifndef AIMDB_TESTS_MODEL_SUITE_H
+#define AIMDB_TESTS_MODEL_SUITE_H
+
+#include "model.h"
+
+// Runs all litmus tests. Returns how many went wrong.
+size_t
+suite_litmus(void);
+
+// Explores the scenarios whose names contain the pattern (NULL: all), in all their variants. Returns
+// how many failed; SIZE_MAX if there is none of that name.
+size_t
+suite_scenarios(const char *pattern, bool trace);
+
+void
+suite_list(void);
+
+#endif
