@@ -61,7 +61,8 @@ struct aimdb_task {
     struct aimdbi_latency *latency; // with `stamp`
     struct aimdbi_complaint of_lags;
     struct aimdbi_complaint of_errors;
-    uint32_t empty_polls; // running thread: fruitless runs in a row
+    uint16_t block;       // running thread: values to copy out at once; 0: not known yet
+    uint16_t empty_polls; // running thread: fruitless runs in a row
     aimdb_task *next;     // of the same record
     void *lane;           // the executor's
     size_t bytes;         // of this allocation

@@ -59,7 +59,8 @@ _Static_assert(sizeof(struct aimdb_record) <= 3 * AIMDBI_LINE || sizeof(void *) 
 struct aimdbi_batch {
     size_t first;
     size_t count;
-    size_t lag; // values missed just before the first
+    size_t lag;   // values missed just before the first
+    size_t there; // values that were there to be copied
 };
 
 // Pushes `count` values of rec->size bytes. The producer function has run.

@@ -137,6 +137,7 @@ aimdbi_ring_read(const aimdb_record *rec, size_t *cursor, void *out, size_t max,
     if (there == 0 || (max == 1 && ret->lag > 0)) {
         return;
     }
+    ret->there = there;
     ret->count = there < max ? there : max;
     unsigned char *to = out;
     for (size_t i = 0; i < ret->count; i++) {

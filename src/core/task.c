@@ -19,11 +19,12 @@
 #include "reader.h"
 #include "text.h"
 
-#define BUDGET 256            // values a run hands on before the others get their turn
-#define BATCH 128             // values copied out of a ring in one go, at most
-#define BATCH_BYTES 16384     // likewise; fits the first-level cache beside the consumer's own data
-#define SLICE AIMDB_MS(1)     // of time, likewise, when they wait
-#define PATIENCE 32           // fruitless polls of a streaming task before it sleeps
+#define BUDGET 256          // values a run hands on before the others get their turn
+#define BATCH 128           // values copied out of a ring in one go, at most
+#define BATCH_BYTES 16384   // likewise; fits the first-level cache beside the consumer's own data
+#define SLICE AIMDB_MS(1)   // of time, likewise, when they wait
+#define FRESH AIMDB_US(100) // how old a copied block may become before the ring is looked at again
+#define PATIENCE 32         // fruitless polls of a streaming task before it sleeps
 #define COMPLAINT_GAP_MS 1000 // between two log lines of a kind about one task
 
 enum phase { NONE, TAKEN, AWAITED, FINISHED };
@@ -31,7 +32,7 @@ enum phase { NONE, TAKEN, AWAITED, FINISHED };
 #define PHASE ((size_t) 3)
 #define TURN ((size_t) 4)
 
-enum flow { DRY, FULL, SLICED, DEFERRED, ABANDONED };
+enum flow { DRY, FULL, STALE, SLICED, DEFERRED, ABANDONED };
 
 static aimdb *
 db_of(const aimdb_task *task)
@@ -291,27 +292,62 @@ next_call(const aimdb_task *task, struct run *run)
     return must_give_way(task, run) ? SLICED : FULL;
 }
 
-// Hands on the whole values of a batch. The cursor moves value by value, so that what was copied but
-// not handed on is still pending.
+// A block of values copied out of the ring, and until when it may be handed on; later than that the
+// rest is read anew, so that a slow consumer lags as if its values were read one by one [R1, R4].
+struct block {
+    const unsigned char *value;
+    const uint64_t *stamps; // NULL: no figures wanted
+    size_t values;
+    aimdb_time fresh_until;
+};
+
+// Looks at the clock before the 2nd, 5th, 17th and 65th value of a block.
+static bool
+is_stale(const aimdb_task *task, const struct block *block, size_t i)
+{
+    return (i == 1 || i == 4 || i == 16 || i == 64) && clock_of(db_of(task)) > block->fresh_until;
+}
+
+// Hands on a block. The cursor moves value by value: what was copied but not handed on is pending.
 static enum flow
-hand_on(aimdb_task *task, const unsigned char *value, const uint64_t *stamps, size_t values,
-        struct run *run)
+hand_on(aimdb_task *task, const struct block *block, struct run *run)
 {
     aimdb_reader *reader = &task->reader;
-    for (size_t i = 0; i < values; i++) {
-        enum flow flow = next_call(task, run);
+    const unsigned char *value = block->value;
+    for (size_t i = 0; i < block->values; i++) {
+        enum flow flow = is_stale(task, block, i) ? STALE : next_call(task, run);
         if (flow != FULL) {
             return flow;
         }
         run->left--;
         store_relaxed(&reader->cursor_, load_relaxed(&reader->cursor_) + AIMDBI_STEP);
         count(&reader->received_, 1);
-        if (call_consumer(task, value, stamps ? stamps[i] : 0)) {
+        if (call_consumer(task, value, block->stamps ? block->stamps[i] : 0)) {
             return DEFERRED;
         }
         value += reader->record_->size;
     }
     return FULL;
+}
+
+// Blocks grow while they are handed on in time, and begin anew with one value when they are not.
+static enum flow
+hand_on_timed(aimdb_task *task, struct block *block, size_t most, struct run *run)
+{
+    aimdb_time begin = clock_of(db_of(task));
+    block->fresh_until = begin + FRESH;
+    enum flow flow = hand_on(task, block, run);
+    if (flow == STALE) {
+        task->block = 1;
+        return FULL;
+    }
+    bool in_time = clock_of(db_of(task)) <= block->fresh_until;
+    if (flow == FULL && in_time && block->values >= task->block) {
+        task->block = (uint16_t) (task->block * 2u < most ? task->block * 2u : most);
+    } else if (!in_time) {
+        task->block = 1;
+    }
+    return flow;
 }
 
 static enum flow
@@ -325,7 +361,9 @@ deliver_ring(aimdb_task *task, unsigned char *scratch, struct run *run)
     while (run->left > 0) {
         struct aimdbi_batch batch;
         size_t cursor = load_relaxed(&reader->cursor_);
-        size_t wanted = most < run->left ? most : run->left;
+        size_t block = task->block > 0 ? task->block : 1;
+        size_t wanted = block < run->left ? block : run->left;
+        task->block = (uint16_t) block;
         aimdbi_ring_read(rec, &cursor, scratch, wanted, task->latency ? stamps : NULL, &batch);
         store_relaxed(&reader->cursor_, cursor);
         if (batch.lag > 0) {
@@ -335,14 +373,19 @@ deliver_ring(aimdb_task *task, unsigned char *scratch, struct run *run)
         } else if (batch.count == 0) {
             return DRY;
         }
-        enum flow flow = hand_on(task, scratch + batch.first * rec->size,
-                                 task->latency ? stamps + batch.first : NULL, batch.count, run);
+        struct block copied = { .value = scratch + batch.first * rec->size,
+                                .stamps = task->latency ? stamps + batch.first : NULL,
+                                .values = batch.count };
+        // One value that was alone cannot become stale.
+        enum flow flow =
+            batch.there > 1 ? hand_on_timed(task, &copied, most, run) : hand_on(task, &copied, run);
         if (flow != FULL) {
             return flow;
         }
         if (batch.count == 0) {
             run->left--; // a reader that is overtaken without end must not hold its worker
-        } else if (batch.lag == 0 && batch.count < wanted) {
+            task->block = (uint16_t) (block * 2 < most ? block * 2 : most); // some may stay whole
+        } else if (batch.count == batch.there) {
             return DRY; // that was all a moment ago; a second look costs the writer a cache miss
         }
     }
@@ -450,6 +493,7 @@ aimdbi_task_run(aimdb_task *task, void *scratch)
     case ABANDONED:
         return leave(task);
     case FULL:
+    case STALE:
     case SLICED:
         break;
     }
