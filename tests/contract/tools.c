@@ -158,6 +158,7 @@ helper_until_asleep(struct helper *helper)
 // The counting allocator ----------------------------------------------------------------------
 
 #define LEDGER_MARK 0x6c656467u
+#define LEDGER_MAX ((size_t) 1 << 32) // bytes in one block: as on a small machine
 
 struct entry {
     size_t size;
@@ -177,15 +178,15 @@ ledger_alloc(void *user, size_t size, size_t align)
     void *block = NULL;
     CHECK(size > 0 && align > 0 && (align & (align - 1)) == 0 && size % align == 0);
     pthread_mutex_lock(&ledger->lock);
-    bool fails = ++ledger->calls == ledger->fail_at;
-    if (!fails) {
-        ledger->live += size;
-        ledger->blocks++;
-    }
+    bool fails = ++ledger->calls == ledger->fail_at || size > LEDGER_MAX;
     pthread_mutex_unlock(&ledger->lock);
     size_t room = entry_room(align);
     if (fails || posix_memalign(&block, room, room + size) != 0)
         return NULL;
+    pthread_mutex_lock(&ledger->lock);
+    ledger->live += size;
+    ledger->blocks++;
+    pthread_mutex_unlock(&ledger->lock);
     unsigned char *memory = (unsigned char *) block + room;
     struct entry entry = { size, LEDGER_MARK + align };
     memset(memory, 0xa5, size);

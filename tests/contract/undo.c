@@ -154,6 +154,31 @@ builder_that_ran_out_of_memory_says_so_in_its_report(void **state)
     CHECK(is_said);
 }
 
+struct large {
+    uint8_t bytes[AIMDB_VALUE_MAX];
+};
+AIMDB_RECORD_TYPE(large, struct large);
+
+// proves B3 B6
+static void
+ring_larger_than_the_machine_is_out_of_memory(void **state)
+{
+    struct world *w = *state;
+    aimdb_memory_stats stats = { .size = sizeof stats };
+    unsigned threads = contract_thread_count();
+    (void) number_configure(w->builder, "small", AIMDB_SPMC_RING(4));
+    (void) large_configure(w->builder, "large", AIMDB_SPMC_RING(AIMDB_CAPACITY_MAX));
+    if (sizeof(size_t) < 8)
+        skip();
+    CHECK_OK(aimdb_builder_memory(w->builder, &stats));
+    CHECK(stats.items >= sizeof(struct large) * (size_t) AIMDB_CAPACITY_MAX);
+    CHECK_ERR(AIMDB_ENOMEM, aimdb_build(w->builder, &w->db));
+    CHECK_EQ(threads, contract_thread_count());
+    aimdb_builder_free(w->builder);
+    w->builder = NULL;
+    CHECK_EQ(0, w->ledger.live);
+}
+
 // proves B3
 static void
 every_thread_may_be_refused_and_none_is_left(void **state)
@@ -286,6 +311,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(every_allocation_may_fail_and_no_byte_is_left),
         CONTRACT_TEST(builder_that_ran_out_of_memory_says_so_in_its_report),
+        CONTRACT_TEST(ring_larger_than_the_machine_is_out_of_memory),
         CONTRACT_TEST(every_thread_may_be_refused_and_none_is_left),
         CONTRACT_TEST(builder_that_found_no_thread_can_build_when_there_are_some),
         CONTRACT_TEST(building_and_freeing_leaves_no_thread_and_no_byte),
