@@ -392,26 +392,23 @@ deliver_ring(aimdb_task *task, unsigned char *scratch, struct run *run)
     return FULL;
 }
 
+// One value a run: when the next look is a little later, it finds a newer one, and the writer had its
+// cache lines to itself meanwhile. Consumers of one mailbox compete value by value.
 static enum flow
 deliver_latest(aimdb_task *task, unsigned char *scratch, struct run *run)
 {
-    for (; run->left > 0; run->left--) {
-        uint64_t stamp = 0;
-        if (!aimdbi_reader_has_news(&task->reader)) {
-            return DRY;
-        }
-        enum flow flow = next_call(task, run);
-        if (flow != FULL) {
-            return flow;
-        }
-        if (!aimdbi_reader_read_one(&task->reader, scratch, task->latency ? &stamp : NULL)) {
-            return DRY;
-        }
-        if (call_consumer(task, scratch, stamp)) {
-            return DEFERRED;
-        }
+    uint64_t stamp = 0;
+    if (!aimdbi_reader_has_news(&task->reader)) {
+        return DRY;
     }
-    return FULL;
+    enum flow flow = next_call(task, run);
+    if (flow != FULL) {
+        return flow;
+    }
+    if (!aimdbi_reader_read_one(&task->reader, scratch, task->latency ? &stamp : NULL)) {
+        return DRY;
+    }
+    return call_consumer(task, scratch, stamp) ? DEFERRED : DRY;
 }
 
 static enum aimdbi_verdict
@@ -454,18 +451,18 @@ leave(aimdb_task *task)
     return AIMDBI_GONE;
 }
 
-// Dry, after handing on `delivered` values: watch on, or sleep?
+// Dry, after a run in which `passed` pushes were handed on or passed over: watch on, or sleep?
 static enum aimdbi_verdict
-run_dry(aimdb_task *task, size_t delivered)
+run_dry(aimdb_task *task, size_t passed)
 {
     bool closing = load_relaxed(&db_of(task)->gate_) != 0; // relaxed: seen sooner or later
     if (closing && aimdbi_reader_is_ended(&task->reader)) {
         return leave(task);
     }
-    if (delivered > 1) {
+    if (passed > 1) {
         task->streams = true;
     }
-    task->empty_polls = delivered > 0 ? 0 : task->empty_polls + 1;
+    task->empty_polls = passed > 0 ? 0 : task->empty_polls + 1;
     if (task->streams && !closing && task->empty_polls < PATIENCE) {
         return queue_again(task, AIMDBI_WATCH);
     }
@@ -481,13 +478,12 @@ aimdbi_task_run(aimdb_task *task, void *scratch)
     AIMDBI_ASSERT(load_relaxed(&task->state_) == AIMDBI_QUEUED); // INV-T2
     store_relaxed(&task->state_, AIMDBI_RUNNING); // relaxed: taken from a queue, which ordered it
     bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
-    // Consumers of one mailbox compete value by value.
-    size_t budget = rec->buffer == AIMDB_BUFFER_MAILBOX && rec->consumers > 1 ? 1 : BUDGET;
-    struct run run = { .left = budget };
+    struct run run = { .left = BUDGET };
+    size_t seen_before = reader_seen(&task->reader);
     enum flow flow = ring ? deliver_ring(task, scratch, &run) : deliver_latest(task, scratch, &run);
     switch (flow) {
     case DRY:
-        return run_dry(task, budget - run.left);
+        return run_dry(task, (reader_seen(&task->reader) - seen_before) / AIMDBI_STEP);
     case DEFERRED:
         return wait_for_done(task);
     case ABANDONED:
