@@ -2,8 +2,8 @@
 // The limit: the least a ring can do on this machine. One commit counter, slots, a copy by memcpy
 // whose size the compiler knows; no second counter, no flags, no metrics, no checks of arguments.
 //
-// Readers look at values in place and must not be overrun: these rings are only used where the writer
-// waits for them. `bytes` must be a constant where speed counts: BARE_BY_SIZE makes it one.
+// Readers look at values in place and must not be overrun: these rings are only used where the
+// writer waits for them. `bytes` must be a constant where speed counts: BARE_BY_SIZE makes it one.
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
 

@@ -117,6 +117,7 @@ bench_die(const char *format, ...)
 struct tally {
     double figures[BENCH_FIGURES_MAX][BENCH_RUNS_MAX];
     struct bench_run sum; // of the accounts
+    unsigned disturbed;   // runs that had to share the machine
 };
 
 struct spread {
@@ -157,6 +158,26 @@ warm_up(struct bench *bench, const struct bench_group *group)
         struct bench_run run;
         shorter.count = (shorter.count / 4 / 32 + 1) * 32; // whole batches
         run_once(bench, group, &shorter, &run);
+    }
+}
+
+// Runs a case; again and again while other programs disturb it and there is patience. Returns true
+// if the run that counts was disturbed.
+static bool
+run_calmly(struct bench *bench, const struct bench_group *group, const struct bench_case *c,
+           struct bench_run *ret)
+{
+    for (;;) {
+        bench_wait_for_calm(bench);
+        struct bench_others before = bench_others_begin();
+        run_once(bench, group, c, ret);
+        if (!bench_others_disturbed(before)) {
+            return false;
+        }
+        if (bench->patience <= 0) {
+            return true;
+        }
+        bench->patience -= bench_now() - before.at;
     }
 }
 
@@ -206,7 +227,8 @@ limit_of(const struct bench_group *group, const struct bench_case *c)
     return group->case_count;
 }
 
-// How many times the limit's cost: above 1 is worse than the limit, whatever the unit. NAN: no limit.
+// How many times the limit's cost: above 1 is worse than the limit, whatever the unit. NAN: no
+// limit.
 static double
 ratio_to_limit(const struct bench *bench, const struct bench_group *group,
                const struct tally *tallies, size_t at, size_t figure)
@@ -224,14 +246,15 @@ ratio_to_limit(const struct bench *bench, const struct bench_group *group,
 
 static void
 print_line(const struct bench_case *c, const struct bench_figure *figure, struct spread spread,
-           double ratio)
+           double ratio, unsigned disturbed)
 {
     char factor[32] = "";
     if (!isnan(ratio)) {
         (void) snprintf(factor, sizeof factor, "%.2f x", ratio);
     }
-    (void) printf("  %-30s %5zu  %-12s %10.2f %10.2f %10.2f %-7s %9s\n", c->name, c->bytes,
-                  figure->name, spread.median, spread.least, spread.greatest, figure->unit, factor);
+    (void) printf("  %-30s %5zu  %-12s %10.2f %10.2f %10.2f %-7s %9s%s\n", c->name, c->bytes,
+                  figure->name, spread.median, spread.least, spread.greatest, figure->unit, factor,
+                  disturbed > 0 ? " !" : "");
 }
 
 static void
@@ -247,8 +270,19 @@ write_row(const struct bench *bench, const struct bench_group *group, const stru
     if (!isnan(ratio)) {
         (void) fprintf(bench->csv, "%.6g", ratio);
     }
-    (void) fprintf(bench->csv, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s\n", tally->sum.expected,
-                   tally->sum.accounted, tally->sum.delivered, tally->sum.intact ? "yes" : "no");
+    (void) fprintf(bench->csv, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%u\n", tally->sum.expected,
+                   tally->sum.accounted, tally->sum.delivered, tally->sum.intact ? "yes" : "no",
+                   tally->disturbed);
+}
+
+static unsigned
+sum_disturbed(const struct bench_group *group, const struct tally *tallies)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < group->case_count; i++) {
+        sum += tallies[i].disturbed;
+    }
+    return sum;
 }
 
 static void
@@ -264,11 +298,14 @@ report(const struct bench *bench, const struct bench_group *group, const struct 
             }
             double ratio = ratio_to_limit(bench, group, tallies, i, f);
             print_line(&group->cases[i], &group->figures[f], spread_of(&tallies[i], f, bench->runs),
-                       ratio);
+                       ratio, tallies[i].disturbed);
             if (bench->csv) {
                 write_row(bench, group, &tallies[i], i, f, ratio);
             }
         }
+    }
+    if (sum_disturbed(group, tallies) > 0) {
+        (void) printf("  !: other programs used the machine during a run that counts\n");
     }
     (void) fflush(stdout);
     if (bench->csv) {
@@ -285,7 +322,7 @@ bench_run_group(struct bench *bench, const struct bench_group *group)
     for (unsigned at = 0; at < bench->runs; at++) {
         for (size_t i = 0; i < group->case_count; i++) {
             struct bench_run run;
-            run_once(bench, group, &group->cases[i], &run);
+            tallies[i].disturbed += run_calmly(bench, group, &group->cases[i], &run);
             add_run(&tallies[i], &run, at);
         }
     }

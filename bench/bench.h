@@ -2,10 +2,11 @@
 // What the benchmarks share: cases that are run in turn, their figures, and the accounts that must
 // be right before a figure counts.
 //
-// A group is a set of cases that are compared with each other. The harness runs all of them once as a
-// warm-up, then one after another, again and again (A B C A B C ...), so that whatever disturbs the
-// machine disturbs all alike. It reports the median, the least and the greatest of each figure. A case
-// may name another one of its group as its limit: what the bare machine needs for the same work.
+// A group is a set of cases that are compared with each other. The harness runs all of them once as
+// a warm-up, then one after another, again and again (A B C A B C ...), so that whatever disturbs
+// the machine disturbs all alike. It reports the median, the least and the greatest of each figure.
+// A case may name another one of its group as its limit: what the bare machine needs for the same
+// work.
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -17,10 +18,11 @@
 #define BENCH_NAME_MAX 40
 
 struct bench {
-    bool quick;    // tiny counts: shows that everything works, says nothing about speed
-    unsigned runs; // of each case, after the warm-up
-    FILE *csv;     // NULL: none
-    bool failed;   // an account was wrong
+    bool quick;       // tiny counts: shows that everything works, says nothing about speed
+    unsigned runs;    // of each case, after the warm-up
+    FILE *csv;        // NULL: none
+    int64_t patience; // ns left to wait for a calm machine and to repeat disturbed runs
+    bool failed;      // an account was wrong
 };
 
 enum bench_better { BENCH_LESS, BENCH_MORE };
@@ -74,6 +76,21 @@ bench_run_group(struct bench *bench, const struct bench_group *group);
 void
 bench_describe(const struct bench *bench);
 
+// How much of the machine other programs used: note the beginning, ask at the end.
+struct bench_others {
+    int64_t at;   // ns
+    int64_t busy; // processor time of all programs, ns
+    int64_t own;  // processor time of this one, ns
+};
+struct bench_others
+bench_others_begin(void);
+bool
+bench_others_disturbed(struct bench_others since);
+
+// Waits for a calm machine as long as there is patience left, and uses that up.
+void
+bench_wait_for_calm(struct bench *bench);
+
 // Nanoseconds on the monotonic clock; processor time of the whole process.
 int64_t
 bench_now(void);
@@ -84,8 +101,8 @@ bench_cpu_time(void);
 void
 bench_relax(unsigned spins);
 
-// The same for who polls what a busy thread writes: each look costs that thread a cache miss, so this
-// looks away for about a microsecond.
+// The same for who polls what a busy thread writes: each look costs that thread a cache miss, so
+// this looks away for about a microsecond.
 void
 bench_look_away(unsigned spins);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On what machine, with what compiler, and how disturbed: printed, and kept as comments of the CSV.
-#define _GNU_SOURCE // syscall
+// On what machine, with what compiler, and who else uses it.
+#define _GNU_SOURCE // syscall, nanosleep
 #include "bench.h"
 
 #include <linux/membarrier.h>
@@ -9,6 +9,63 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CALM_WINDOW 200000000 // ns
+#define NOISE_FLOOR 30000000  // ns: what the ticks of /proc/stat cannot tell from nothing
+#define NOISE_SHARE 0.05      // of all processors
+
+// --- other programs ------------------------------------------------------------------------------
+
+// Processor time that the machine has spent on anything, in ns; steal by the host included.
+static int64_t
+machine_busy(void)
+{
+    unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0;
+    unsigned long long irq = 0, softirq = 0, steal = 0;
+    FILE *file = fopen("/proc/stat", "r");
+    if (file) {
+        if (fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+                   &idle, &wait, &irq, &softirq, &steal) != 8) {
+            user = nice = system = irq = softirq = steal = 0; // unknown: nobody disturbs
+        }
+        (void) fclose(file);
+    }
+    long ticks = sysconf(_SC_CLK_TCK);
+    unsigned long long busy = user + nice + system + irq + softirq + steal;
+    return (int64_t) busy * (1000000000 / (ticks > 0 ? ticks : 100));
+}
+
+struct bench_others
+bench_others_begin(void)
+{
+    return (struct bench_others){ bench_now(), machine_busy(), bench_cpu_time() };
+}
+
+bool
+bench_others_disturbed(struct bench_others since)
+{
+    struct bench_others now = bench_others_begin();
+    int64_t others = (now.busy - since.busy) - (now.own - since.own);
+    double all = (double) (now.at - since.at) * (double) sysconf(_SC_NPROCESSORS_ONLN);
+    return others > NOISE_FLOOR && (double) others > NOISE_SHARE * all;
+}
+
+void
+bench_wait_for_calm(struct bench *bench)
+{
+    struct timespec window = { .tv_nsec = CALM_WINDOW };
+    bool calm = false;
+    while (!calm && bench->patience > 0) {
+        struct bench_others before = bench_others_begin();
+        (void) nanosleep(&window, NULL);
+        calm = !bench_others_disturbed(before);
+        if (!calm) {
+            bench->patience -= bench_now() - before.at;
+        }
+    }
+}
+
+// --- the machine ---------------------------------------------------------------------------------
 
 static void
 say(const struct bench *bench, const char *what, const char *value)
@@ -86,6 +143,6 @@ bench_describe(const struct bench *bench)
     say(bench, "runs", text);
     if (bench->csv) {
         (void) fprintf(bench->csv, "group,case,bytes,figure,unit,better,median,min,max,runs,limit,"
-                                   "ratio,expected,accounted,delivered,intact\n");
+                                   "ratio,expected,accounted,delivered,intact,disturbed\n");
     }
 }

@@ -34,7 +34,8 @@ static const struct subject {
 
 struct options {
     bool quick;
-    unsigned runs; // 0: not given
+    unsigned runs;     // 0: not given
+    unsigned patience; // seconds
     const char *csv;
     bool chosen[SUBJECTS];
     bool any_chosen;
@@ -43,13 +44,16 @@ struct options {
 static void
 print_help(FILE *out)
 {
-    (void) fprintf(out, "usage: aimdb-bench [options]\n"
-                        "  --only NAME   run this subject only; may be given more than once\n"
-                        "  --csv FILE    also write the figures to FILE\n"
-                        "  --runs N      repetitions of each case, 1 to 99 (default 5)\n"
-                        "  --quick       tiny counts, to see that all works; the figures are void\n"
-                        "  --help        this text\n"
-                        "subjects:\n");
+    (void) fprintf(out,
+                   "usage: aimdb-bench [options]\n"
+                   "  --only NAME   run this subject only; may be given more than once\n"
+                   "  --csv FILE    also write the figures to FILE\n"
+                   "  --runs N      repetitions of each case, 1 to 99 (default 5)\n"
+                   "  --patience S  wait up to S seconds in all for a calm machine, and repeat\n"
+                   "                runs during which other programs used it (default 0)\n"
+                   "  --quick       tiny counts, to see that all works; the figures are void\n"
+                   "  --help        this text\n"
+                   "subjects:\n");
     for (size_t i = 0; i < SUBJECTS; i++) {
         (void) fprintf(out, "  %-13s %s\n", subjects[i].name, subjects[i].what);
     }
@@ -76,26 +80,29 @@ choose(struct options *options, const char *name)
     refuse("there is no such subject", name);
 }
 
+// A number from `least` to `most`; `what` says so to who gives another one.
 static unsigned
-parse_runs(const char *text)
+parse_number(const char *text, long least, long most, const char *what)
 {
     char *end = NULL;
     errno = 0;
-    long runs = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || runs < 1 || runs > BENCH_RUNS_MAX) {
-        refuse("--runs takes a number from 1 to 99", text);
+    long number = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < least || number > most) {
+        refuse(what, text);
     }
-    return (unsigned) runs;
+    return (unsigned) number;
 }
 
 static struct options
 parse(int argc, char **argv)
 {
-    static const struct option known[] = {
-        { "only", required_argument, NULL, 'o' }, { "csv", required_argument, NULL, 'c' },
-        { "runs", required_argument, NULL, 'r' }, { "quick", no_argument, NULL, 'q' },
-        { "help", no_argument, NULL, 'h' },       { NULL, 0, NULL, 0 }
-    };
+    static const struct option known[] = { { "only", required_argument, NULL, 'o' },
+                                           { "csv", required_argument, NULL, 'c' },
+                                           { "runs", required_argument, NULL, 'r' },
+                                           { "patience", required_argument, NULL, 'p' },
+                                           { "quick", no_argument, NULL, 'q' },
+                                           { "help", no_argument, NULL, 'h' },
+                                           { NULL, 0, NULL, 0 } };
     struct options options = { 0 };
     for (;;) {
         switch (getopt_long(argc, argv, "", known, NULL)) {
@@ -111,7 +118,12 @@ parse(int argc, char **argv)
             options.csv = optarg;
             break;
         case 'r':
-            options.runs = parse_runs(optarg);
+            options.runs =
+                parse_number(optarg, 1, BENCH_RUNS_MAX, "--runs takes a number from 1 to 99");
+            break;
+        case 'p':
+            options.patience =
+                parse_number(optarg, 0, 86400, "--patience takes seconds, 0 to 86400");
             break;
         case 'q':
             options.quick = true;
@@ -152,7 +164,8 @@ int
 main(int argc, char **argv)
 {
     struct options options = parse(argc, argv);
-    struct bench bench = { .quick = options.quick };
+    struct bench bench = { .quick = options.quick,
+                           .patience = (int64_t) options.patience * 1000000000 };
     bench.runs = options.runs ? options.runs : options.quick ? RUNS_QUICK : RUNS;
     if (options.csv) {
         bench.csv = fopen(options.csv, "w");

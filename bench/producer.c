@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a produce costs when nobody consumes, when a consumer keeps up as well as it can, and when it
-// sleeps in every call: it must not matter [P1].
+// What a produce costs when nobody consumes, when a consumer keeps up as well as it can, and when
+// it sleeps in every call: it must not matter [P1].
 #define _GNU_SOURCE // nanosleep
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 // values move when each push goes to another record than the one before.
 //
 // Lossless: rounds are counted in epochs of half a ring. A consumer adds each value to the count of
-// its thread for the value's epoch, and the producer begins an epoch only when everything of the one
-// before the last has been taken. So no ring ever holds more than two epochs.
+// its thread for the value's epoch, and the producer begins an epoch only when everything of the
+// one before the last has been taken. So no ring ever holds more than two epochs.
 #define _GNU_SOURCE // posix_memalign
 #include <math.h>
 #include <stdatomic.h>

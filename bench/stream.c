@@ -2,8 +2,8 @@
 // Streams from one producer thread through dispatchers to consumer functions.
 //
 // The lossless ones wait for the slowest consumer: the producer looks at its counter only when the
-// ring could be full, and goes on when half of it is free again, so that the line the consumer counts
-// on moves seldom.
+// ring could be full, and goes on when half of it is free again, so that the line the consumer
+// counts on moves seldom.
 #include <math.h>
 
 #include "bare.h"

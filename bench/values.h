@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The values that the benchmarks send: tables of prepared ones in four sizes.
 //
-// They are written long before they are sent. A value that is written right before the library copies
-// it costs 4 ns for the processor's store forwarding, which hides what is to be measured.
+// They are written long before they are sent. A value that is written right before the library
+// copies it costs 4 ns for the processor's store forwarding, which hides what is to be measured.
 #ifndef BENCH_VALUES_H
 #define BENCH_VALUES_H
 

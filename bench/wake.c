@@ -2,9 +2,9 @@
 // Values that come one by one, 10,000 a second, to a consumer that has gone to sleep meanwhile; the
 // same by a bare futex; and what a database costs when nothing comes at all.
 //
-// The producer sleeps on an absolute grid of 100 us with a timer slack of 1 ns. Latency is from right
-// before the produce (or the futex ping) to the first instruction of the receiver. CPU is that of the
-// whole process, the producer's timer included, in the limit as well.
+// The producer sleeps on an absolute grid of 100 us with a timer slack of 1 ns. Latency is from
+// right before the produce (or the futex ping) to the first instruction of the receiver. CPU is
+// that of the whole process, the producer's timer included, in the limit as well.
 #define _GNU_SOURCE // syscall, clock_nanosleep
 #include <linux/futex.h>
 #include <math.h>
