@@ -124,7 +124,9 @@ take_call(aimdb_ctx *ctx, const struct number *value)
 }
 
 #define TAKERS 3u
-#define VALUES 3000u
+#define VALUES 3000u        // at the least
+#define VALUES_MOST 300000u // a taker that has still got next to nothing then is starved
+#define SHARE 20u           // next to nothing
 
 static struct taker *
 taker_new(struct world *w, struct gate *taken, _Atomic uint64_t *got)
@@ -133,6 +135,23 @@ taker_new(struct world *w, struct gate *taken, _Atomic uint64_t *got)
     taker->taken = taken;
     taker->got = got;
     return taker;
+}
+
+// One value after the other, each once the one before was taken, until everybody had a share.
+static uint64_t
+feed(number_record record, struct taker *const *takers, struct gate *taken)
+{
+    uint64_t n = 0, least = 0;
+    while (n < VALUES || least < SHARE) {
+        CHECK(n < VALUES_MOST);
+        push(record, ++n);
+        gate_wait(taken, n);
+        least = atomic_load(&takers[0]->count);
+        for (size_t i = 1; i < TAKERS; i++)
+            if (atomic_load(&takers[i]->count) < least)
+                least = atomic_load(&takers[i]->count);
+    }
+    return n;
 }
 
 static void
@@ -152,7 +171,7 @@ competing_readers_get_each_value_once_and_none_starves(void **state)
 {
     struct world *w = *state;
     struct gate *taken = gate_new(w);
-    _Atomic uint64_t *got = world_memory(w, (VALUES + 1) * sizeof *got);
+    _Atomic uint64_t *got = world_memory(w, (VALUES_MOST + 1) * sizeof *got);
     struct taker *takers[TAKERS];
     struct helper *helpers[TAKERS];
     number_record record = mailbox_new(w);
@@ -161,18 +180,14 @@ competing_readers_get_each_value_once_and_none_starves(void **state)
         CHECK_OK(number_subscribe(record, &takers[i]->reader));
         helpers[i] = helper_start(w, take_until_closed, takers[i]);
     }
-    for (uint64_t n = 1; n <= VALUES; n++) {
-        push(record, n);
-        gate_wait(taken, n);
-    }
+    uint64_t values = feed(record, takers, taken);
     world_close(w);
     for (size_t i = 0; i < TAKERS; i++) {
         helper_join(helpers[i]);
-        CHECK(atomic_load(&takers[i]->count) > 0);
         CHECK_EQ(atomic_load(&takers[i]->count), reader_stats(&takers[i]->reader).received);
         number_unsubscribe(&takers[i]->reader);
     }
-    each_value_once(takers, got, VALUES);
+    each_value_once(takers, got, values);
     CHECK_EQ(0, record_stats(record).overwritten);
 }
 
@@ -182,7 +197,7 @@ competing_consumers_get_each_value_once_and_none_starves(void **state)
 {
     struct world *w = *state;
     struct gate *taken = gate_new(w);
-    _Atomic uint64_t *got = world_memory(w, (VALUES + 1) * sizeof *got);
+    _Atomic uint64_t *got = world_memory(w, (VALUES_MOST + 1) * sizeof *got);
     struct taker *takers[TAKERS];
     aimdb_task *tasks[TAKERS];
     number_record record = number_configure(w->builder, "mailbox", AIMDB_MAILBOX);
@@ -191,16 +206,11 @@ competing_consumers_get_each_value_once_and_none_starves(void **state)
         tasks[i] = number_add_consumer(w->builder, record, take_call, takers[i]);
     }
     world_build(w);
-    for (uint64_t n = 1; n <= VALUES; n++) {
-        push(record, n);
-        gate_wait(taken, n);
-    }
+    uint64_t values = feed(record, takers, taken);
     world_close(w);
-    for (size_t i = 0; i < TAKERS; i++) {
-        CHECK(atomic_load(&takers[i]->count) > 0);
+    for (size_t i = 0; i < TAKERS; i++)
         CHECK_EQ(atomic_load(&takers[i]->count), task_stats(tasks[i]).received);
-    }
-    each_value_once(takers, got, VALUES);
+    each_value_once(takers, got, values);
 }
 
 // proves M2

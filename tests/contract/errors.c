@@ -180,9 +180,13 @@ record_that_is_not_built_yet_is_not_open(void **state)
 {
     struct world *w = *state;
     number_record record = number_configure(w->builder, "early", AIMDB_SPMC_RING(4));
+    number_record latest = number_configure(w->builder, "early.too", AIMDB_SINGLE_LATEST);
     number_reader reader;
+    struct number out = { 5 };
     CHECK_ERR(AIMDB_ECLOSED, number_produce(record, &(struct number){ 1 }));
     CHECK_ERR(AIMDB_ECLOSED, number_subscribe(record, &reader));
+    CHECK_ERR(AIMDB_EEMPTY, number_peek(latest, &out));
+    CHECK_EQ(5, out.n);
     world_build(w);
     CHECK_EQ(0, record_stats(record).produced);
     push(record, 1);
