@@ -423,10 +423,11 @@ class DiskTest(Case):
     def test_a_full_disk_loses_what_the_account_says(self):
         disk = self.small_disk("300k")
         db, metrics = os.path.join(disk, "a.db"), os.path.join(disk, "a.prom")
-        gateway = self.start("--seconds", 8, "--db", db, "--metrics", metrics)
-        self.assertEqual(gateway.finish(), EXIT_INCOMPLETE, gateway.text())
-        self.check_what_is_lost(gateway, db)
+        gateway = self.start("--db", db, "--metrics", metrics)
+        gateway.wait_for("not written, the rows wait", gateway.err)
         gateway.wait_for("metrics file .*: not written: No space left on device", gateway.err)
+        self.assertEqual(gateway.stop(), EXIT_INCOMPLETE, gateway.text())
+        self.check_what_is_lost(gateway, db)
         with open(metrics, encoding="ascii") as file:
             self.assertTrue(file.read().endswith("# EOF\n"), "a broken metrics file was left")
         self.assertNotIn("a.prom.tmp", os.listdir(disk))
@@ -479,9 +480,10 @@ class DiskTest(Case):
 
     def test_a_limit_on_file_sizes_is_a_full_disk(self):
         limit = 250000
-        gateway = self.start("--seconds", 6, "--db", self.db, preexec_fn=lambda: resource.setrlimit(
+        gateway = self.start("--db", self.db, preexec_fn=lambda: resource.setrlimit(
             resource.RLIMIT_FSIZE, (limit, limit)))
-        self.assertEqual(gateway.finish(), EXIT_INCOMPLETE, gateway.text())
+        gateway.wait_for("not written, the rows wait", gateway.err)
+        self.assertEqual(gateway.stop(), EXIT_INCOMPLETE, gateway.text())
         self.check_what_is_lost(gateway, self.db)
 
     def test_a_stdout_that_takes_nothing_is_said_on_stderr(self):
