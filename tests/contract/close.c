@@ -167,7 +167,7 @@ wait_for_closed_buffers(number_reader *reader)
     struct number out;
     aimdb_err err;
     do
-        err = number_recv(reader, &out, aimdb_clock() + AIMDB_SEC(30));
+        err = number_recv(reader, &out, aimdb_clock() + AIMDB_SEC(CONTRACT_PATIENCE));
     while (err == AIMDB_OK || err == AIMDB_ELAGGED);
     CHECK_ERR(AIMDB_ECLOSED, err);
 }
