@@ -43,7 +43,7 @@ scene_new(struct world *w, aimdb_buffer_cfg cfg)
 {
     struct scene *scene = world_memory(w, sizeof *scene);
     scene->slots = trap_new(w, SLOTS * BYTES, caught, scene);
-    trap_is_memory_of_builder(scene->slots);
+    trap_is_memory_of_builder(scene->slots, BYTES);
     scene->record = large_configure(w->builder, "overtaken", cfg);
     return scene;
 }

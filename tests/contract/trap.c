@@ -10,7 +10,8 @@ struct trap {
     struct world *w;
     unsigned char *memory;
     size_t size;
-    size_t used; // by the builder
+    size_t used;  // by the builder
+    size_t least; // bytes of a block that the builder gets here
     trap_fn *act;
     void *arg;
 };
@@ -51,7 +52,9 @@ trap_new(struct world *w, size_t size, trap_fn *act, void *arg)
     size_t whole = (size + page_size() - 1) / page_size() * page_size();
     void *memory = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED);
-    *trap = (struct trap){ w->traps, w, memory, whole, 0, act, arg };
+    *trap = (struct trap){
+        .next = w->traps, .w = w, .memory = memory, .size = whole, .act = act, .arg = arg
+    };
     w->traps = traps = trap;
     return trap;
 }
@@ -70,14 +73,27 @@ trap_memory(struct trap *trap)
     return trap->memory;
 }
 
-void
-trap_close(struct trap *trap, size_t offset)
+static void
+protect(struct trap *trap, size_t offset, int protection)
 {
     struct sigaction action = { .sa_sigaction = at_closed_place,
                                 .sa_flags = SA_SIGINFO | SA_NODEFER };
     CHECK(offset < trap->size);
     CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
-    CHECK(mprotect(trap->memory + offset / page_size() * page_size(), page_size(), PROT_NONE) == 0);
+    CHECK(mprotect(trap->memory + offset / page_size() * page_size(), page_size(), protection) ==
+          0);
+}
+
+void
+trap_close(struct trap *trap, size_t offset)
+{
+    protect(trap, offset, PROT_NONE);
+}
+
+void
+trap_close_for_writers(struct trap *trap, size_t offset)
+{
+    protect(trap, offset, PROT_READ);
 }
 
 // The memory of a builder ----------------------------------------------------------------------
@@ -87,7 +103,7 @@ trap_alloc(void *user, size_t size, size_t align)
 {
     struct trap *trap = user;
     aimdb_allocator *ledger = &trap->w->ledger.hook;
-    if (size < page_size())
+    if (size < trap->least)
         return ledger->alloc(ledger->user, size, align);
     size_t whole = (size + page_size() - 1) / page_size() * page_size();
     CHECK(trap->used + whole <= trap->size);
@@ -100,14 +116,15 @@ trap_release(void *user, void *memory, size_t size)
 {
     struct trap *trap = user;
     aimdb_allocator *ledger = &trap->w->ledger.hook;
-    if (size < page_size())
+    if (size < trap->least)
         ledger->release(ledger->user, memory, size);
 }
 
 void
-trap_is_memory_of_builder(struct trap *trap)
+trap_is_memory_of_builder(struct trap *trap, size_t least)
 {
     const aimdb_allocator allocator = { trap_alloc, trap_release, trap };
+    trap->least = least;
     aimdb_builder_free(trap->w->builder);
     trap->w->builder = aimdb_builder_new_with(trap->w->executor,
                                               &(aimdb_builder_options){ .allocator = &allocator });

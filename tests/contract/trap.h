@@ -26,10 +26,13 @@ trap_memory(struct trap *trap);
 // Closes the whole page in which the byte at `offset` lies.
 void
 trap_close(struct trap *trap, size_t offset);
-// Starts over with a builder whose blocks of a page and more lie in the trap, in the order in which
-// they are asked for; the others are the ledger's.
+// Closes it for those who write: a compare-and-swap is caught behind the load that went before.
 void
-trap_is_memory_of_builder(struct trap *trap);
+trap_close_for_writers(struct trap *trap, size_t offset);
+// Starts over with a builder whose blocks of `least` bytes and more lie in the trap, each in pages of
+// its own and in the order in which they are asked for; smaller ones are the ledger's.
+void
+trap_is_memory_of_builder(struct trap *trap, size_t least);
 
 // A thread that is to be stopped: trap_fn for a trap whose argument it is.
 struct stop {
