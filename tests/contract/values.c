@@ -213,6 +213,29 @@ callbacks_get_every_alignment_they_asked_for(void **state)
     }
 }
 
+// Around every size of memory that the library may take for a value on its way.
+// proves D1 P2
+static void
+large_values_go_through_functions_and_consumers(void **state)
+{
+    static const size_t sizes[] = { 248,   256,   264,   1016,  1024,  1032,  4088,  4096,  4104,
+                                    16376, 16384, 16392, 24576, 32768, 40960, 65520, 65528, 65536 };
+    struct world *w = *state;
+    struct gate *seen = gate_new(w);
+    uint8_t *in = world_memory(w, AIMDB_VALUE_MAX);
+    aimdb_record *records[2 * sizeof sizes / sizeof sizes[0]];
+    uint64_t calls = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (size_t k = 0; k < 2; k++)
+            records[2 * i + k] = inspected_record(w, sizes[i], 8, 2 * k, seen);
+    world_build(w);
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        blob_fill(in, sizes[i / 2], 5);
+        CHECK_OK(aimdb_produce(records[i], in, sizes[i / 2]));
+        gate_wait(seen, calls += 2);
+    }
+}
+
 // proves D1 P2
 static void
 largest_value_goes_through_functions_and_consumers(void **state)
@@ -341,6 +364,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(large_sizes_survive_every_buffer),
         CONTRACT_TEST(callers_memory_may_lie_at_any_address),
         CONTRACT_TEST(callbacks_get_every_alignment_they_asked_for),
+        CONTRACT_TEST(large_values_go_through_functions_and_consumers),
         CONTRACT_TEST(largest_value_goes_through_functions_and_consumers),
         CONTRACT_TEST(batch_larger_than_a_ring_is_whole_for_odd_sizes),
         CONTRACT_TEST(ring_of_many_small_values_keeps_each_in_its_slot),
