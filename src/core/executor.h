@@ -15,9 +15,13 @@
 // Where a worker keeps the values it copied out; one per thread that runs tasks.
 #define AIMDBI_SCRATCH_BYTES AIMDB_VALUE_MAX
 
+// How long a streaming task that ran dry leaves its record alone before the next look, ns.
+#define AIMDBI_LOOK_AWAY_LEAST 200
+#define AIMDBI_LOOK_AWAY_MOST 2000
+
 enum aimdbi_verdict {
     AIMDBI_AGAIN, // QUEUED again: run it later, after the others that are ready
-    AIMDBI_WATCH, // as AGAIN, but it ran dry: better look away a little first
+    AIMDBI_WATCH, // as AGAIN, but it ran dry: better look away first, for task->look_away
     AIMDBI_GONE   // idle, waiting or left: do not touch it
 };
 

@@ -24,6 +24,7 @@
 #define BATCH_BYTES 16384   // likewise; fits the first-level cache beside the consumer's own data
 #define SLICE AIMDB_MS(1)   // of time, likewise, when they wait
 #define FRESH AIMDB_US(100) // how old a copied block may become before the ring is looked at again
+#define STREAM 8            // pushes between two looks that make looking less often worth while
 #define PATIENCE 32         // fruitless polls of a streaming task before it sleeps
 #define COMPLAINT_GAP_MS 1000 // between two log lines of a kind about one task
 
@@ -451,6 +452,24 @@ leave(aimdb_task *task)
     return AIMDBI_GONE;
 }
 
+// Each look takes the writer's lines away from it, and each value that is copied out another one. Of
+// a stream that is much faster than the looks there are fewer looks, as long as a ring cannot fill up
+// meanwhile: a produce beside a consumer that keeps up costs little more than one beside none [P1].
+static void
+adapt_look_away(aimdb_task *task, size_t passed)
+{
+    const aimdb_record *rec = task->reader.record_;
+    bool is_fast = passed >= STREAM;
+    if (rec->buffer == AIMDB_BUFFER_SPMC_RING && passed > rec->capacity / 4) {
+        is_fast = false;
+    }
+    unsigned span = is_fast ? task->look_away * 2u : task->look_away / 2u;
+    if (span < AIMDBI_LOOK_AWAY_LEAST) {
+        span = AIMDBI_LOOK_AWAY_LEAST;
+    }
+    task->look_away = (uint16_t) (span < AIMDBI_LOOK_AWAY_MOST ? span : AIMDBI_LOOK_AWAY_MOST);
+}
+
 // Dry, after a run in which `passed` pushes were handed on or passed over: watch on, or sleep?
 static enum aimdbi_verdict
 run_dry(aimdb_task *task, size_t passed)
@@ -464,6 +483,7 @@ run_dry(aimdb_task *task, size_t passed)
     }
     task->empty_polls = passed > 0 ? 0 : task->empty_polls + 1;
     if (task->streams && !closing && task->empty_polls < PATIENCE) {
+        adapt_look_away(task, passed);
         return queue_again(task, AIMDBI_WATCH);
     }
     task->streams = false;

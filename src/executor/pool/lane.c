@@ -26,10 +26,9 @@
 #include "pool.h"
 #include "port/posix/thread.h"
 
-#define DRY_LIMIT 4   // runs in a row that ran dry, after which a worker pauses
-#define PAUSE_SPINS 8 // length of that pause: a few hundred nanoseconds
-#define BUSY_RUNS 8   // tasks run since it woke, from which on a worker lingers before it sleeps
-#define LINGER 100    // length of that: some microseconds, less than a wake costs its producer
+#define DRY_LIMIT 4 // runs in a row that ran dry, after which a worker pauses
+#define BUSY_RUNS 8 // tasks run since it woke, from which on a worker lingers before it sleeps
+#define LINGER 100  // length of that: some microseconds, less than a wake costs its producer
 
 struct aimdbi_worker {
     struct aimdbi_lane *lane;
@@ -177,6 +176,16 @@ put_back(struct aimdbi_lane *lane, aimdb_task *task)
 
 // --- workers -------------------------------------------------------------------------------------
 
+// Leaves the writer's lines alone for the time that the core asked for, unless other tasks come.
+static void
+look_away(const struct aimdbi_lane *lane, aimdb_time span, bool alone)
+{
+    aimdb_time until = aimdbp_clock() + span;
+    do {
+        aimdbp_relax(0);
+    } while (aimdbp_clock() < until && !(alone && has_work(lane)));
+}
+
 static void
 run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned *dry)
 {
@@ -186,10 +195,11 @@ run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned
         put_back(worker->lane, task);
         return;
     case AIMDBI_WATCH:
-        if (++*dry >= DRY_LIMIT || !has_work(worker->lane)) {
-            for (unsigned i = 0; i < PAUSE_SPINS; i++) {
-                aimdbp_relax(0); // looking at a writer's line less often lets it write faster
-            }
+        ++*dry;
+        if (!has_work(worker->lane)) {
+            look_away(worker->lane, task->look_away, true);
+        } else if (*dry >= DRY_LIMIT) {
+            look_away(worker->lane, AIMDBI_LOOK_AWAY_LEAST, false);
         }
         put_back(worker->lane, task);
         return;
