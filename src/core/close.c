@@ -234,7 +234,7 @@ wait_for_the_other_closer(aimdb *db)
         if (load_acquire(&db->phase_) == AIMDBI_ENDED_PHASE) {
             return;
         }
-        aimdbp_wait(&db->ended, ticket, AIMDB_FOREVER);
+        db->executor->ops->wait(db->executor, &db->ended, ticket, AIMDB_FOREVER);
     }
 }
 
@@ -303,7 +303,7 @@ aimdb_run(aimdb *db)
             err = AIMDB_ECLOSED;
             break;
         }
-        aimdbp_wait(&db->stopped, ticket, AIMDB_FOREVER);
+        db->executor->ops->wait(db->executor, &db->stopped, ticket, AIMDB_FOREVER);
     }
     aimdbi_db_release(db);
     return err;

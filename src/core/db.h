@@ -48,7 +48,8 @@ struct aimdbi_complaint {
 // One allocation: this struct, then the name.
 struct aimdb_task {
     aimdb_word state_;      // enum aimdbi_state
-    aimdb_task *next_ready; // the executor's, while QUEUED
+    aimdb_task *next_ready; // the executor's, while QUEUED; of a source while it is not stepped
+    aimdb_task *more_due;   // source: the executor's, while it is not stepped
     aimdb_fn fn;
     void *user;
     aimdb_reader reader;            // a source has only .record_; written by the running thread

@@ -10,14 +10,24 @@
 
 #include "db.h"
 
-#define AIMDBI_EXECUTOR_VERSION 1
+#define AIMDBI_EXECUTOR_VERSION 2
 
 // Where a worker keeps the values it copied out; one per thread that runs tasks.
 #define AIMDBI_SCRATCH_BYTES AIMDB_VALUE_MAX
 
+// Values that a run hands on before the others get their turn, unless the executor says less.
+#define AIMDBI_RUN_VALUES 256
+
 // How long a streaming task that ran dry leaves its record alone before the next look, ns.
 #define AIMDBI_LOOK_AWAY_LEAST 200
 #define AIMDBI_LOOK_AWAY_MOST 2000
+
+// What an executor lends a task for one run.
+struct aimdbi_loan {
+    void *scratch; // AIMDBI_SCRATCH_BYTES, aligned to AIMDB_ALIGN_MAX
+    size_t values; // to hand on, at most; the run takes off what it handed on
+    bool watches;  // AIMDBI_WATCH may be the verdict; if not, a task that runs dry sleeps at once
+};
 
 enum aimdbi_verdict {
     AIMDBI_AGAIN, // QUEUED again: run it later, after the others that are ready
@@ -42,6 +52,10 @@ struct aimdbi_executor_ops {
     // source left, after the ticket was taken, or until the deadline.
     uint32_t (*settle_begin)(aimdb_executor *executor);
     void (*settle)(aimdb_executor *executor, uint32_t ticket, aimdb_time deadline);
+    // Waits as aimdbp_wait does. An executor whose tasks run on its callers' threads runs them
+    // meanwhile if this thread may.
+    void (*wait)(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected,
+                 aimdb_time deadline);
     // All tasks of db have LEFT. Forget them.
     void (*close)(aimdb_executor *executor, aimdb *db);
     aimdb_time (*clock)(const aimdb_executor *executor);
@@ -70,10 +84,9 @@ aimdbi_executor_release(aimdb_executor *executor);
 bool
 aimdbi_take_options(void *known, size_t known_size, const void *given);
 
-// Runs a QUEUED task that was taken from a queue. `scratch` is AIMDBI_SCRATCH_BYTES aligned to
-// AIMDB_ALIGN_MAX.
+// Runs a QUEUED task that was taken from a queue.
 enum aimdbi_verdict
-aimdbi_task_run(aimdb_task *task, void *scratch);
+aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan);
 
 // Takes a step of a source. Returns when the next one is due; AIMDB_FOREVER: it has LEFT.
 aimdb_time

@@ -19,7 +19,6 @@
 #include "reader.h"
 #include "text.h"
 
-#define BUDGET 256          // values a run hands on before the others get their turn
 #define BATCH 128           // values copied out of a ring in one go, at most
 #define BATCH_BYTES 16384   // likewise; fits the first-level cache beside the consumer's own data
 #define SLICE AIMDB_MS(1)   // of time, likewise, when they wait
@@ -409,6 +408,7 @@ deliver_latest(aimdb_task *task, unsigned char *scratch, struct run *run)
     if (!aimdbi_reader_read_one(&task->reader, scratch, task->latency ? &stamp : NULL)) {
         return DRY;
     }
+    run->left--;
     return call_consumer(task, scratch, stamp) ? DEFERRED : DRY;
 }
 
@@ -472,7 +472,7 @@ adapt_look_away(aimdb_task *task, size_t passed)
 
 // Dry, after a run in which `passed` pushes were handed on or passed over: watch on, or sleep?
 static enum aimdbi_verdict
-run_dry(aimdb_task *task, size_t passed)
+run_dry(aimdb_task *task, size_t passed, bool may_watch)
 {
     bool closing = load_relaxed(&db_of(task)->gate_) != 0; // relaxed: seen sooner or later
     if (closing && aimdbi_reader_is_ended(&task->reader)) {
@@ -482,7 +482,7 @@ run_dry(aimdb_task *task, size_t passed)
         task->streams = true;
     }
     task->empty_polls = passed > 0 ? 0 : task->empty_polls + 1;
-    if (task->streams && !closing && task->empty_polls < PATIENCE) {
+    if (may_watch && task->streams && !closing && task->empty_polls < PATIENCE) {
         adapt_look_away(task, passed);
         return queue_again(task, AIMDBI_WATCH);
     }
@@ -492,18 +492,21 @@ run_dry(aimdb_task *task, size_t passed)
 }
 
 enum aimdbi_verdict
-aimdbi_task_run(aimdb_task *task, void *scratch)
+aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan)
 {
     const aimdb_record *rec = task->reader.record_;
     AIMDBI_ASSERT(load_relaxed(&task->state_) == AIMDBI_QUEUED); // INV-T2
     store_relaxed(&task->state_, AIMDBI_RUNNING); // relaxed: taken from a queue, which ordered it
     bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
-    struct run run = { .left = BUDGET };
+    struct run run = { .left = loan->values };
     size_t seen_before = reader_seen(&task->reader);
-    enum flow flow = ring ? deliver_ring(task, scratch, &run) : deliver_latest(task, scratch, &run);
+    enum flow flow =
+        ring ? deliver_ring(task, loan->scratch, &run) : deliver_latest(task, loan->scratch, &run);
+    loan->values = run.left;
     switch (flow) {
     case DRY:
-        return run_dry(task, (reader_seen(&task->reader) - seen_before) / AIMDBI_STEP);
+        return run_dry(task, (reader_seen(&task->reader) - seen_before) / AIMDBI_STEP,
+                       loan->watches);
     case DEFERRED:
         return wait_for_done(task);
     case ABANDONED:

@@ -463,6 +463,13 @@ bench_close(aimdb_executor *executor, aimdb *db)
     }
 }
 
+static void
+bench_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
+{
+    (void) executor;
+    aimdbp_wait(signal, expected, deadline);
+}
+
 static aimdb_time
 bench_clock(const aimdb_executor *executor)
 {
@@ -479,6 +486,7 @@ static const struct aimdbi_executor_ops bench_ops = {
     .retire = bench_start,
     .settle_begin = bench_settle_begin,
     .settle = bench_settle,
+    .wait = bench_wait,
     .close = bench_close,
     .clock = bench_clock,
     .others_wait = bench_others_wait,
@@ -514,7 +522,8 @@ role_work(struct bench *b, int self, size_t n)
         aimdb_task *task = b->tasks[number];
         model_touch(&b->run[number]);
         model_note("runs task %zu", number);
-        enum aimdbi_verdict verdict = aimdbi_task_run(task, scratch);
+        struct aimdbi_loan loan = { scratch, AIMDBI_RUN_VALUES, true };
+        enum aimdbi_verdict verdict = aimdbi_task_run(task, &loan);
         if (verdict == AIMDBI_GONE) {
             has_settled(b);
             continue;

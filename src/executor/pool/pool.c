@@ -17,20 +17,6 @@ pool_of(const aimdb_executor *executor)
     return (struct aimdbi_pool *) executor; // base is its first member
 }
 
-void
-aimdbi_pool_settled(struct aimdbi_pool *pool)
-{
-    if (pool->asymmetric) {
-        fence_compiler(); // [C3] the task's last state, then attending_
-    } else {
-        fence_seq_cst();
-    }
-    if (load_relaxed(&pool->attending_) > 0) {
-        (void) signal_add_release(&pool->settled, 1);
-        aimdbp_wake_all(&pool->settled);
-    }
-}
-
 // --- opening and closing -------------------------------------------------------------------------
 
 struct tally {
@@ -78,7 +64,8 @@ grow(struct aimdbi_pool *pool, const struct tally *tally, char *why, size_t why_
     if (err != 0) {
         return explain("threads for blocking consumers", err, why, why_size);
     }
-    if (aimdbi_sources_reserve(&pool->sources, tally->sources, &err) != AIMDB_OK) {
+    err = aimdbi_sources_expect(&pool->sources, tally->sources);
+    if (err != 0) {
         return explain("the thread for sources", err, why, why_size);
     }
     return AIMDB_OK;
@@ -128,7 +115,7 @@ static void
 pool_attend(aimdb_executor *executor, aimdb *db)
 {
     (void) db;
-    (void) fetch_add_acq_rel(&pool_of(executor)->attending_, 1);
+    (void) fetch_add_acq_rel(&pool_of(executor)->rest.attending_, 1);
 }
 
 static void
@@ -141,13 +128,20 @@ pool_retire(aimdb_executor *executor, aimdb *db)
 static uint32_t
 pool_settle_begin(aimdb_executor *executor)
 {
-    return signal_load_acquire(&pool_of(executor)->settled);
+    return signal_load_acquire(&pool_of(executor)->rest.settled);
 }
 
 static void
 pool_settle(aimdb_executor *executor, uint32_t ticket, aimdb_time deadline)
 {
-    aimdbp_wait(&pool_of(executor)->settled, ticket, deadline);
+    aimdbp_wait(&pool_of(executor)->rest.settled, ticket, deadline);
+}
+
+static void
+pool_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
+{
+    (void) executor;
+    aimdbp_wait(signal, expected, deadline);
 }
 
 static void
@@ -155,7 +149,7 @@ pool_close(aimdb_executor *executor, aimdb *db)
 {
     struct aimdbi_pool *pool = pool_of(executor);
     struct tally tally = count_tasks(db);
-    (void) fetch_sub_acq_rel(&pool->attending_, 1);
+    (void) fetch_sub_acq_rel(&pool->rest.attending_, 1);
     (void) pthread_mutex_lock(&pool->lock);
     pool->open_databases--;
     pool->blocking_tasks -= tally.blocking;
@@ -172,16 +166,6 @@ pool_clock(const aimdb_executor *executor)
 {
     (void) executor;
     return aimdbp_clock();
-}
-
-static void
-release_lane(struct aimdbi_lane *lane)
-{
-    // In the child of a fork the workers do not exist; their memory does.
-    for (uint32_t i = 0; i < lane->worker_count; i++) {
-        aimdbp_release(lane->workers[i], 0);
-    }
-    aimdbp_release(lane->workers, lane->worker_room * sizeof(void *));
 }
 
 static bool
@@ -204,9 +188,8 @@ static void
 pool_free(aimdb_executor *executor)
 {
     struct aimdbi_pool *pool = pool_of(executor);
-    release_lane(&pool->compute);
-    release_lane(&pool->blocking);
-    aimdbp_release(pool->sources.heap, pool->sources.room * sizeof(aimdb_task *));
+    aimdbi_lane_release(&pool->compute);
+    aimdbi_lane_release(&pool->blocking);
     (void) pthread_mutex_destroy(&pool->sources.lock);
     (void) pthread_mutex_destroy(&pool->lock);
     aimdbp_release(pool, sizeof *pool);
@@ -221,12 +204,22 @@ static const struct aimdbi_executor_ops pool_ops = {
     .retire = pool_retire,
     .settle_begin = pool_settle_begin,
     .settle = pool_settle,
+    .wait = pool_wait,
     .close = pool_close,
     .clock = pool_clock,
     .others_wait = pool_others_wait,
     .end = pool_end,
     .free = pool_free,
 };
+
+static void
+init_lane(struct aimdbi_pool *pool, struct aimdbi_lane *lane, const char *name, aimdb_time spin)
+{
+    lane->executor = &pool->base;
+    lane->rest = &pool->rest;
+    lane->name = name;
+    lane->spin = spin;
+}
 
 aimdb_executor *
 aimdb_pool_new(const aimdb_pool_options *options)
@@ -249,12 +242,9 @@ aimdb_pool_new(const aimdb_pool_options *options)
     store_relaxed(&pool->base.refs_, 1); // relaxed: not shared yet
     pool->threads = given.threads ? given.threads : aimdbp_processors();
     pool->blocking_threads = given.blocking_threads;
-    pool->spin = AIMDB_US(given.spin_us);
-    pool->asymmetric = aimdbp_fence_is_asymmetric();
-    pool->compute.pool = pool;
-    pool->compute.name = "aimdb-worker";
-    pool->blocking.pool = pool;
-    pool->blocking.name = "aimdb-blocking";
+    pool->rest.asymmetric = aimdbp_fence_is_asymmetric();
+    init_lane(pool, &pool->compute, "aimdb-worker", AIMDB_US(given.spin_us));
+    init_lane(pool, &pool->blocking, "aimdb-blocking", AIMDB_US(given.spin_us));
     pool->sources.pool = pool;
     (void) pthread_mutex_init(&pool->lock, NULL);
     (void) pthread_mutex_init(&pool->sources.lock, NULL);

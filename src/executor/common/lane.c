@@ -23,7 +23,6 @@
 
 #include <errno.h>
 
-#include "pool.h"
 #include "port/posix/thread.h"
 
 #define DRY_LIMIT 4 // runs in a row that ran dry, after which a worker pauses
@@ -189,7 +188,8 @@ look_away(const struct aimdbi_lane *lane, aimdb_time span, bool alone)
 static void
 run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned *dry)
 {
-    switch (aimdbi_task_run(task, scratch)) {
+    struct aimdbi_loan loan = { scratch, AIMDBI_RUN_VALUES, true };
+    switch (aimdbi_task_run(task, &loan)) {
     case AIMDBI_AGAIN:
         *dry = 0;
         put_back(worker->lane, task);
@@ -205,7 +205,7 @@ run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned
         return;
     case AIMDBI_GONE:
         *dry = 0;
-        aimdbi_pool_settled(worker->lane->pool);
+        aimdbi_rest_note(worker->lane->rest);
         return;
     }
 }
@@ -222,7 +222,7 @@ linger(const struct aimdbi_worker *worker, bool was_busy)
         }
         aimdbp_relax(0);
     }
-    aimdb_time end = lane->pool->spin > 0 ? aimdbp_clock() + lane->pool->spin : 0;
+    aimdb_time end = lane->spin > 0 ? aimdbp_clock() + lane->spin : 0;
     while (end > 0 && load_relaxed(&worker->stop_) == 0 && aimdbp_clock() < end) {
         if (has_work(lane)) {
             return true;
@@ -287,7 +287,7 @@ worker_main(void *argument)
 {
     struct aimdbi_worker *worker = argument;
     _Alignas(AIMDB_ALIGN_MAX) unsigned char scratch[AIMDBI_SCRATCH_BYTES];
-    struct aimdbi_frame frame = { &worker->lane->pool->base, 0 };
+    struct aimdbi_frame frame = { worker->lane->executor, 0 };
     aimdbp_set_current(&frame);
     work(worker, scratch);
     return NULL;
@@ -369,4 +369,13 @@ aimdbi_lane_resize(struct aimdbi_lane *lane, uint32_t count)
         shrink(lane, before);
     }
     return err;
+}
+
+void
+aimdbi_lane_release(struct aimdbi_lane *lane)
+{
+    for (uint32_t i = 0; i < lane->worker_count; i++) {
+        aimdbp_release(lane->workers[i], sizeof *lane->workers[i]);
+    }
+    aimdbp_release(lane->workers, lane->worker_room * sizeof *lane->workers);
 }
