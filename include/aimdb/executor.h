@@ -31,6 +31,72 @@ typedef struct aimdb_pool_options {
 AIMDB_API aimdb_executor *
 aimdb_pool_new(const aimdb_pool_options *options);
 
+// How a poll executor is made. Zero in a member means its default. Set .size = sizeof, or leave it 0.
+typedef struct aimdb_poll_options {
+    size_t size;
+    uint32_t blocking_threads; // for blocking consumers; default: none, and a build with such a
+                               // consumer is refused
+} aimdb_poll_options;
+
+// aimdb_poll_new makes an executor without threads, for an event loop or main() of the caller's.
+//
+// Consumers and sources run inside aimdb_dispatch. The caller calls it when aimdb_fd is readable and
+// when aimdb_next_deadline has come; calling it more often does no harm. aimdb_close, aimdb_free,
+// aimdb_run and aimdb_produce_wait dispatch as well while they wait, unless another thread does.
+//
+//   options    NULL: all defaults
+//   Returns    the executor; NULL when memory or file descriptors are out, or an option is bad
+//   Thread     any
+//   ISR        no                     Blocks  never
+//   Alloc      the executor, once     Cost    microseconds
+//   Source     SPEC D6; docs/adr/0010
+AIMDB_API aimdb_executor *
+aimdb_poll_new(const aimdb_poll_options *options);
+
+// aimdb_fd gives the descriptor that is readable while there is work for aimdb_dispatch.
+//
+// Watch it for reading, level or edge triggered; do not read it. It is signalled with one system call
+// when something becomes ready while nobody dispatches, and not again until a dispatch has begun. The
+// time until the next source is not part of it: see aimdb_next_deadline.
+//
+//   executor   made by aimdb_poll_new
+//   Returns    the descriptor, until aimdb_executor_free; -1 for other executors and NULL
+//   Thread     any
+//   ISR        yes                    Blocks  never
+//   Alloc      none                   Cost    none
+//   Source     SPEC D6
+AIMDB_API int
+aimdb_fd(aimdb_executor *executor);
+
+// aimdb_next_deadline tells when to call aimdb_dispatch at the latest.
+//
+//   executor   made by aimdb_poll_new
+//   Returns    when the earliest source is due; 0 when something is ready now; AIMDB_FOREVER when
+//              only aimdb_fd can tell, and for other executors and NULL
+//   Thread     the one that dispatches; for others it is a hint
+//   ISR        no                     Blocks  never
+//   Alloc      none                   Cost    two loads
+//   Source     SPEC D6, D7
+AIMDB_API aimdb_time
+aimdb_next_deadline(aimdb_executor *executor);
+
+// aimdb_dispatch calls consumers and sources that are ready, on this thread.
+//
+// Any thread may call it, one at a time. What becomes ready meanwhile is done as well, within the
+// budget.
+//
+//   executor   made by aimdb_poll_new
+//   budget     calls of consumers and sources, at most; 0: 256
+//   Returns    AIMDB_OK when nothing is left that is ready, _EPENDING when more is (aimdb_fd is
+//              readable), _EBUSY when another thread dispatches or a callback called this, _ENOTSUP
+//              for other executors, _EINVAL, _EFORKED
+//   Thread     any
+//   ISR        no                     Blocks  as long as the callbacks take
+//   Alloc      none                   Cost    the callbacks, and about 50 ns each
+//   Source     SPEC D5, D6
+AIMDB_API aimdb_err
+aimdb_dispatch(aimdb_executor *executor, size_t budget);
+
 // aimdb_executor_free ends an executor.
 //
 //   executor   with all its databases closed, else the program is stopped; NULL: nothing happens

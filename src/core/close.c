@@ -184,12 +184,19 @@ lost_in(const aimdb_record *rec)
     return lost;
 }
 
+static void
+announce(aimdb *db, aimdbi_signal *signal)
+{
+    (void) signal_add_release(signal, 1);
+    aimdbp_wake_all(signal);
+    db->executor->ops->nudge(db->executor);
+}
+
 // Lets aimdb_run look again.
 static void
 wake_runner(aimdb *db)
 {
-    (void) signal_add_release(&db->stopped, 1);
-    aimdbp_wake_all(&db->stopped);
+    announce(db, &db->stopped);
 }
 
 static void
@@ -222,8 +229,7 @@ close_now(aimdb *db, aimdb_time deadline)
     }
     aimdbp_fork_unwatch(&db->fork_watch);
     store_release(&db->phase_, AIMDBI_ENDED_PHASE); // publishes the report
-    (void) signal_add_release(&db->ended, 1);
-    aimdbp_wake_all(&db->ended);
+    announce(db, &db->ended);
 }
 
 static void

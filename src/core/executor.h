@@ -56,6 +56,8 @@ struct aimdbi_executor_ops {
     // meanwhile if this thread may.
     void (*wait)(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected,
                  aimdb_time deadline);
+    // A signal changed that a thread may be in `wait` for. Any thread, signal handlers too.
+    void (*nudge)(aimdb_executor *executor);
     // All tasks of db have LEFT. Forget them.
     void (*close)(aimdb_executor *executor, aimdb *db);
     aimdb_time (*clock)(const aimdb_executor *executor);

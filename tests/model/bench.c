@@ -350,8 +350,7 @@ role_serve(struct bench *b, int self, size_t n)
 void
 role_close_record(struct bench *b, int self, size_t n)
 {
-    (void) self;
-    (void) n;
+    (void) self, (void) n;
     aimdbi_turn_close_begin(b->rec);
     fence_heavy_of(b->db);
     aimdbi_turn_close_end(b->rec);
@@ -375,16 +374,14 @@ close_with(struct bench *b, aimdb_time deadline)
 void
 role_close(struct bench *b, int self, size_t n)
 {
-    (void) self;
-    (void) n;
+    (void) self, (void) n;
     close_with(b, AIMDB_FOREVER);
 }
 
 void
 role_close_at_once(struct bench *b, int self, size_t n)
 {
-    (void) self;
-    (void) n;
+    (void) self, (void) n;
     close_with(b, 0);
 }
 
@@ -399,26 +396,21 @@ bench_of(const aimdb_executor *executor)
 static bool
 bench_others_wait(aimdb_executor *executor, const aimdb_task *task)
 {
-    (void) executor;
-    (void) task;
+    (void) executor, (void) task;
     return false;
 }
 
 static aimdb_err
 bench_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
 {
-    (void) executor;
-    (void) db;
-    (void) why;
-    (void) why_size;
+    (void) executor, (void) db, (void) why, (void) why_size;
     return AIMDB_OK;
 }
 
 static void
 bench_start(aimdb_executor *executor, aimdb *db)
 {
-    (void) executor;
-    (void) db;
+    (void) executor, (void) db;
 }
 
 static void
@@ -470,6 +462,12 @@ bench_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected, a
     aimdbp_wait(signal, expected, deadline);
 }
 
+static void
+bench_nudge(aimdb_executor *executor)
+{
+    (void) executor;
+}
+
 static aimdb_time
 bench_clock(const aimdb_executor *executor)
 {
@@ -487,6 +485,7 @@ static const struct aimdbi_executor_ops bench_ops = {
     .settle_begin = bench_settle_begin,
     .settle = bench_settle,
     .wait = bench_wait,
+    .nudge = bench_nudge,
     .close = bench_close,
     .clock = bench_clock,
     .others_wait = bench_others_wait,
@@ -511,8 +510,7 @@ has_settled(struct bench *b)
 void
 role_work(struct bench *b, int self, size_t n)
 {
-    (void) self;
-    (void) n;
+    (void) self, (void) n;
     _Alignas(16) unsigned char scratch[512];
     for (;;) {
         size_t number = model_take(&b->ready);

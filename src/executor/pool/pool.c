@@ -145,6 +145,12 @@ pool_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected, ai
 }
 
 static void
+pool_nudge(aimdb_executor *executor)
+{
+    (void) executor; // who waits sleeps on the signal itself
+}
+
+static void
 pool_close(aimdb_executor *executor, aimdb *db)
 {
     struct aimdbi_pool *pool = pool_of(executor);
@@ -205,6 +211,7 @@ static const struct aimdbi_executor_ops pool_ops = {
     .settle_begin = pool_settle_begin,
     .settle = pool_settle,
     .wait = pool_wait,
+    .nudge = pool_nudge,
     .close = pool_close,
     .clock = pool_clock,
     .others_wait = pool_others_wait,
