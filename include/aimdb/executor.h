@@ -34,8 +34,8 @@ aimdb_pool_new(const aimdb_pool_options *options);
 // How a poll executor is made. Zero in a member means its default. Set .size = sizeof, or leave it 0.
 typedef struct aimdb_poll_options {
     size_t size;
-    uint32_t blocking_threads; // for blocking consumers; default: none, and a build with such a
-                               // consumer is refused
+    uint32_t blocking_threads; // at most so many, one for each blocking consumer; default: none,
+                               // and a build with such a consumer is refused
 } aimdb_poll_options;
 
 // aimdb_poll_new makes an executor without threads, for an event loop or main() of the caller's.

@@ -22,8 +22,8 @@ static struct {
     pthread_t thread; // the one that cmocka runs
     struct sigaction crash_actions[CRASHES];
     bool in_child;
-    unsigned number; // after the colon of the variant
-    aimdb_executor *(*make)(unsigned number);
+    unsigned number; // after the colon of the variant; 1 without one
+    const struct variant *variant;
 } contract;
 
 static aimdb_executor *
@@ -32,20 +32,40 @@ pool_make(unsigned threads)
     return aimdb_pool_new(&(aimdb_pool_options){ .threads = threads });
 }
 
-// One line an executor: its name in the variant, and how to make it.
-static const struct {
+static aimdb_executor *
+poll_make(unsigned threads)
+{
+    (void) threads;
+    aimdb_executor *executor = aimdb_poll_new(&(aimdb_poll_options){ .blocking_threads = 64 });
+    if (executor != NULL)
+        driver_start(executor);
+    return executor;
+}
+
+// One line an executor: its name in the variant, how to make it, and whether it has threads: as many
+// as the number after the colon says.
+static const struct variant {
     const char *name;
     aimdb_executor *(*make)(unsigned number);
+    bool has_threads;
 } executors[] = {
-    { "pool", pool_make },
+    { "pool", pool_make, true },
+    { "poll", poll_make, false },
 };
 
 aimdb_executor *
 contract_executor(void)
 {
-    aimdb_executor *executor = contract.make(contract.number);
+    aimdb_executor *executor = contract.variant->make(contract.number);
     CHECK(executor != NULL);
     return executor;
+}
+
+void
+contract_executor_free(aimdb_executor *executor)
+{
+    driver_stop(executor);
+    aimdb_executor_free(executor);
 }
 
 unsigned
@@ -54,20 +74,27 @@ contract_workers(void)
     return contract.number;
 }
 
+unsigned
+contract_threads(void)
+{
+    return contract.variant->has_threads ? contract.number : 0;
+}
+
 int
 contract_init(int argc, char **argv)
 {
     const char *variant = argc > 1 ? argv[1] : "pool:2";
     for (size_t i = 0; i < sizeof executors / sizeof executors[0]; i++) {
         char name[16];
-        unsigned number = 0;
-        if (sscanf(variant, "%15[a-z]:%u", name, &number) == 2 && number > 0 &&
+        unsigned number = 1;
+        int found = sscanf(variant, "%15[a-z]:%u", name, &number);
+        if (found == 1 + executors[i].has_threads && number > 0 &&
             strcmp(name, executors[i].name) == 0) {
-            contract.make = executors[i].make;
+            contract.variant = &executors[i];
             contract.number = number;
         }
     }
-    if (contract.make == NULL) {
+    if (contract.variant == NULL) {
         fprintf(stderr, "%s: no executor '%s'; try pool:2\n", argv[0], variant);
         return -1;
     }
@@ -143,7 +170,7 @@ contract_thread_count(void)
     for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks))
         count += entry->d_name[0] != '.';
     closedir(tasks);
-    return count;
+    return count - driver_threads();
 }
 
 int
@@ -262,7 +289,7 @@ world_teardown(void **state)
     for (struct gate *gate = w->gates; gate != NULL; gate = gate->next)
         gate_add(gate, UINT64_MAX / 2); // a test that failed may have left somebody waiting
     world_free_db(w);
-    aimdb_executor_free(w->executor);
+    contract_executor_free(w->executor);
     for (; w->helpers != NULL;)
         helper_join(w->helpers);
     live = w->ledger.live;

@@ -111,10 +111,16 @@ struct world {
 // contract_executor makes an executor of the variant the program was started for.
 aimdb_executor *
 contract_executor(void);
+// Ends it, and what drives it.
+void
+contract_executor_free(aimdb_executor *executor);
 // How many consumers that do not block the variant can call at the same time.
 unsigned
 contract_workers(void);
-// The threads of this process.
+// How many threads of its own the variant has for them.
+unsigned
+contract_threads(void);
+// The threads of this process, but for those that drive executors without threads.
 unsigned
 contract_thread_count(void);
 // Whether all of them but the caller's sleep in the kernel: then they have started, and are idle.
@@ -142,6 +148,14 @@ world_memory(struct world *w, size_t size);
 // Starts over with a builder that has these options; the allocator stays the ledger.
 void
 world_rebuild_with(struct world *w, aimdb_executor *executor, size_t memory_limit);
+
+// driver.c: an event loop for an executor without threads.
+void
+driver_start(aimdb_executor *executor);
+void
+driver_stop(aimdb_executor *executor);
+unsigned
+driver_threads(void);
 
 struct gate *
 gate_new(struct world *w);

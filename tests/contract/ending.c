@@ -382,7 +382,7 @@ free_executor_in_use(void *arg)
     (void) arg;
     doomed_world(&w);
     world_build(w);
-    aimdb_executor_free(w->executor);
+    contract_executor_free(w->executor);
 }
 
 static aimdb_err

@@ -204,7 +204,7 @@ every_thread_may_be_refused_and_none_is_left(void **state)
             CHECK_EQ(0, w->ledger.live);
         }
     }
-    CHECK((unsigned) n > contract_workers() + 2); // workers and blocking consumers
+    CHECK((unsigned) n > contract_threads() + 2); // workers and blocking consumers
     atomic_store(&thread_fails_at, 0);
     runs(scene);
 }
@@ -298,7 +298,7 @@ pool_calls_consumers_in_threads_of_its_own(void **state)
     memcpy(sink->values, &self, sizeof self);
     CHECK(number_add_consumer(w->builder, record, note_thread, sink) != NULL);
     world_build(w);
-    CHECK_EQ(threads + contract_workers(), contract_thread_count()); // no more than asked for
+    CHECK_EQ(threads + contract_threads(), contract_thread_count()); // no more than asked for
     push_range(record, 1, 50);
     gate_wait(sink->calls, 50);
     world_free_db(w);

@@ -339,6 +339,7 @@ aimdbi_loop_init(struct aimdbi_loop *loop, const struct aimdbi_executor_ops *ops
     aimdbp_init();
     loop->base.ops = ops;
     loop->hooks = hooks;
+    loop->rest.executor = &loop->base;
     loop->rest.asymmetric = aimdbp_fence_is_asymmetric();
     store_relaxed(&loop->base.refs_, 1); // relaxed, both: not shared yet
     store_relaxed(&loop->next_due_, (size_t) AIMDB_FOREVER);

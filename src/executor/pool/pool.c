@@ -249,6 +249,7 @@ aimdb_pool_new(const aimdb_pool_options *options)
     store_relaxed(&pool->base.refs_, 1); // relaxed: not shared yet
     pool->threads = given.threads ? given.threads : aimdbp_processors();
     pool->blocking_threads = given.blocking_threads;
+    pool->rest.executor = &pool->base;
     pool->rest.asymmetric = aimdbp_fence_is_asymmetric();
     init_lane(pool, &pool->compute, "aimdb-worker", AIMDB_US(given.spin_us));
     init_lane(pool, &pool->blocking, "aimdb-blocking", AIMDB_US(given.spin_us));
