@@ -83,15 +83,15 @@ aimdbi_executor_release(aimdb_executor *executor);
 
 // Copies caller's options, whose first member is their size, over the defaults in `known`. 0 stands
 // for today's size. Returns false if the size makes no sense.
-bool
+AIMDBI_SHARED bool
 aimdbi_take_options(void *known, size_t known_size, const void *given);
 
 // Runs a QUEUED task that was taken from a queue.
-enum aimdbi_verdict
+AIMDBI_SHARED enum aimdbi_verdict
 aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan);
 
 // Takes a step of a source. Returns when the next one is due; AIMDB_FOREVER: it has LEFT.
-aimdb_time
+AIMDBI_SHARED aimdb_time
 aimdbi_source_step(aimdb_task *task);
 
 // Makes an IDLE task QUEUED and ready; remembers it for one that is about to be IDLE.

@@ -2,6 +2,7 @@
 // The world of a test: executors by variant, checks, children, pushing and reading.
 #include "contract.h"
 
+#include <aimdb/uv.h>
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -42,15 +43,24 @@ poll_make(unsigned threads)
     return executor;
 }
 
-// One line an executor: its name in the variant, how to make it, and whether it has threads: as many
-// as the number after the colon says.
+static aimdb_executor *
+uv_make(unsigned threads)
+{
+    (void) threads;
+    (void) setenv("UV_THREADPOOL_SIZE", "64", 0); // libuv's default of 4 limits blocking consumers
+    return aimdb_uv_new(NULL);
+}
+
+// One line an executor: its name in the variant, how to make it, and what it can.
 static const struct variant {
     const char *name;
     aimdb_executor *(*make)(unsigned number);
-    bool has_threads;
+    bool has_threads;      // as many as the number after the colon says
+    bool has_blocking_own; // threads for blocking consumers that start with the database
 } executors[] = {
-    { "pool", pool_make, true },
-    { "poll", poll_make, false },
+    { "pool", pool_make, true, true },
+    { "poll", poll_make, false, true },
+    { "uv", uv_make, false, false },
 };
 
 aimdb_executor *
@@ -78,6 +88,12 @@ unsigned
 contract_threads(void)
 {
     return contract.variant->has_threads ? contract.number : 0;
+}
+
+bool
+contract_blocking_threads_are_its_own(void)
+{
+    return contract.variant->has_blocking_own;
 }
 
 int

@@ -120,6 +120,10 @@ contract_workers(void);
 // How many threads of its own the variant has for them.
 unsigned
 contract_threads(void);
+// Whether it starts threads for blocking consumers with the database. Else they come from a pool that
+// others use too, and a loop that is stuck in a consumer cannot hand them anything.
+bool
+contract_blocking_threads_are_its_own(void);
 // The threads of this process, but for those that drive executors without threads.
 unsigned
 contract_thread_count(void);

@@ -10,7 +10,7 @@ stuck_consumer_holds_up_nobody(struct world *w, aimdb_buffer_cfg cfg)
     number_record record = number_configure(w->builder, "stuck", cfg);
     struct sink *stuck = sink_held_new(w, 1);
     struct sink *blocking = sink_held_new(w, 1);
-    sink_attach(w, record, stuck, false);
+    sink_attach(w, record, stuck, !contract_blocking_threads_are_its_own());
     sink_attach(w, record, blocking, true);
     world_build(w);
     push(record, 1);

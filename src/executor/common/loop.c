@@ -103,7 +103,8 @@ collect(struct aimdbi_loop *loop)
         aimdb_task *next = oldest->next_ready;
         if (oldest->is_source) {
             aimdbi_due_add(&loop->due, oldest);
-        } else {
+        } else if (!oldest->blocking || !loop->hooks->divert ||
+                   !loop->hooks->divert(loop, oldest)) {
             append(loop, oldest);
         }
         oldest = next;

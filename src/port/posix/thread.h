@@ -6,9 +6,11 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "core/port.h"
+
 // Starts a thread with all signals blocked, so that handlers run on the application's threads.
 // Returns 0 or an errno. `name` has up to 15 bytes.
-int
+AIMDBI_SHARED int
 aimdbp_thread_start(pthread_t *ret_thread, void *(*main)(void *), void *argument, const char *name);
 
 // Processors this process may run on; at least 1.
