@@ -364,6 +364,13 @@ uv_settle(aimdb_executor *base, uint32_t ticket, aimdb_time deadline)
     uv_wait(base, &uv_of(base)->loop.rest.settled, ticket, deadline);
 }
 
+// A blocking consumer cannot tell from its thread who else waits for libuv's: it gives way in time.
+static bool
+uv_others_wait(aimdb_executor *base, const aimdb_task *task)
+{
+    return task->blocking || aimdbi_loop_others_wait(base, task);
+}
+
 static void
 uv_close_database(aimdb_executor *base, aimdb *db)
 {
@@ -420,7 +427,7 @@ static const struct aimdbi_executor_ops uv_ops = {
     .nudge = aimdbi_loop_nudge,
     .close = uv_close_database,
     .clock = aimdbi_loop_clock,
-    .others_wait = aimdbi_loop_others_wait,
+    .others_wait = uv_others_wait,
     .end = uv_end,
     .free = uv_free,
 };
