@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANG_SECONDS 30  // longer than this nothing takes, even under a sanitizer
 #define TEST_SECONDS 150 // a whole test
 #define PROBE_REFUSAL AIMDB_EIO
 
@@ -166,7 +165,7 @@ contract_check_err(aimdb_err want, aimdb_err got, const char *text, const char *
 int64_t
 contract_guard(void)
 {
-    return (int64_t) time(NULL) + HANG_SECONDS;
+    return (int64_t) time(NULL) + CONTRACT_PATIENCE;
 }
 
 void
@@ -199,7 +198,7 @@ contract_child(void (*run)(void *arg), void *arg)
     if (child == 0) {
         contract.in_child = true;
         signal(SIGALRM, SIG_DFL);
-        alarm(HANG_SECONDS);
+        alarm(CONTRACT_PATIENCE);
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // some children are to be stopped
         run(arg);
         _exit(0);
@@ -308,6 +307,7 @@ world_teardown(void **state)
     contract_executor_free(w->executor);
     for (; w->helpers != NULL;)
         helper_join(w->helpers);
+    traps_end(w);
     live = w->ledger.live;
     for (struct scrap *next; w->scraps != NULL; w->scraps = next) {
         next = w->scraps->next;

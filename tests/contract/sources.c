@@ -115,6 +115,31 @@ source_that_says_never_is_not_called_again(void **state)
     CHECK_EQ(101, record_stats(record).produced);
 }
 
+static aimdb_time
+tomorrow(aimdb_ctx *ctx, number_record out)
+{
+    (void) out;
+    return aimdb_now(ctx) + AIMDB_SEC(86400);
+}
+
+// proves D7 X1
+static void
+source_that_is_due_later_holds_up_none_that_is_due_now(void **state)
+{
+    struct world *w = *state;
+    struct clockwork *clockworks[3];
+    number_record record = number_configure(w->builder, "order", AIMDB_SPMC_RING(256));
+    for (size_t i = 0; i < 15; i++) {
+        if (i % 6 == 1)
+            clockworks[i / 6] = clockwork_attach(w, record, 50, AIMDB_US(100) * (1 + (int) i));
+        CHECK(number_add_source(w->builder, record, tomorrow, NULL) != NULL);
+    }
+    world_build(w);
+    for (size_t i = 0; i < 3; i++)
+        gate_wait(clockworks[i]->steps, 50);
+    world_close(w); // nor the end
+}
+
 struct busy {
     struct gate *steps;
     aimdb_time answer; // 0, or now
@@ -326,6 +351,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(periods_are_points_of_one_grid_and_do_not_drift),
         CONTRACT_TEST(points_that_have_passed_are_left_out_and_counted),
         CONTRACT_TEST(source_that_says_never_is_not_called_again),
+        CONTRACT_TEST(source_that_is_due_later_holds_up_none_that_is_due_now),
         CONTRACT_TEST(source_that_is_busy_all_the_time_starves_nobody),
         CONTRACT_TEST(closing_stops_sources_first),
         CONTRACT_TEST(source_emits_through_the_producer_function_of_its_record),

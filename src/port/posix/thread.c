@@ -9,10 +9,16 @@
 int
 aimdbp_thread_start(pthread_t *ret_thread, void *(*main)(void *), void *argument, const char *name)
 {
-    sigset_t all;
+    // Not those that a thread raises by a fault of its own: blocked, they would end the program past
+    // its handlers.
+    static const int faults[] = { SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
+    sigset_t blocked;
     sigset_t before;
-    sigfillset(&all);
-    int err = pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        sigdelset(&blocked, faults[i]);
+    }
+    int err = pthread_sigmask(SIG_SETMASK, &blocked, &before);
     if (err != 0) {
         return err;
     }

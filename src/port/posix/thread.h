@@ -8,7 +8,8 @@
 
 #include "core/port.h"
 
-// Starts a thread with all signals blocked, so that handlers run on the application's threads.
+// Starts a thread with all signals blocked but those of its own faults, so that handlers run on the
+// application's threads.
 // Returns 0 or an errno. `name` has up to 15 bytes.
 AIMDBI_SHARED int
 aimdbp_thread_start(pthread_t *ret_thread, void *(*main)(void *), void *argument, const char *name);
