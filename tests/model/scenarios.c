@@ -86,6 +86,9 @@ static const struct row rows[] = {
         .pushed_before = 1, .roles = { { role_close_record, 0 }, { role_try, 1 } }),
     ROW(BOTH, "ring-1: push 1 | close the database | try 1", RING(1),
         .roles = { { role_push, 1 }, { role_close, 0 }, { role_try, 1 } }),
+    ROW(ANY, "ring-2 with two values: deferring task, worker, worker | done 2", RING(2),
+        .consumers = 1, .pushed_before = 2, .defers = 1,
+        .roles = { { role_work, 0 }, { role_finish, 2 }, { role_work, 0 } }),
     // Those that take seconds come last: what fails elsewhere is found sooner.
     ROW(BOTH | PLAIN, "latest with a value: push 2 | pin, try 1 | pin, try 1", LATEST,
         .overtaken_limit = PIN_AT_ONCE, .pushed_before = 1,
