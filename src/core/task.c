@@ -429,6 +429,8 @@ park(aimdb_task *task)
         return queue_again(task, AIMDBI_AGAIN);
     }
     size_t parking = AIMDBI_PARKING;
+    // If it fails it need not acquire: what the waker did is acquired by the next park_announce() at
+    // the latest, and a fruitless run before that does no harm.
     if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
         return queue_again(task, AIMDBI_AGAIN);
     }
@@ -439,8 +441,10 @@ static enum aimdbi_verdict
 wait_for_done(aimdb_task *task)
 {
     size_t deferring = AIMDBI_DEFERRING;
-    if (!cas_release(&task->state_, &deferring, AIMDBI_WAITING)) {
-        return queue_again(task, AIMDBI_AGAIN); // aimdb_done was quicker
+    // [A2] pairs with resume(). If aimdb_done was quicker, its new turn in defer_ must be seen by
+    // whichever thread runs the task next: this one acquires it, and queue_again() releases it.
+    if (!cas_acq_rel(&task->state_, &deferring, AIMDBI_WAITING)) {
+        return queue_again(task, AIMDBI_AGAIN);
     }
     return AIMDBI_GONE;
 }
