@@ -380,8 +380,7 @@ aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
 size_t
 aimdbi_task_bytes(const aimdb_task *task)
 {
-    bool stamped = task->reader.record_->stamp && !task->is_source;
-    return task->bytes + (stamped ? sizeof(struct aimdbi_latency) : 0);
+    return task->bytes + (task->reader.record_->stamp ? sizeof(struct aimdbi_latency) : 0);
 }
 
 void
