@@ -66,6 +66,7 @@ struct aimdb_task {
     uint16_t block;       // running thread: values to copy out at once; 0: not known yet
     uint16_t empty_polls; // running thread: fruitless runs in a row
     uint16_t look_away;   // running thread: ns, see executor.h
+    uint16_t source_lane; // constant; of the executor's, for a source
     aimdb_task *next;     // of the same record
     void *lane;           // the executor's
     size_t bytes;         // of this allocation
