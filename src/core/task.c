@@ -71,7 +71,7 @@ begin_line(struct aimdbi_text *text, const aimdb_task *task)
     text->used = 0;
     aimdbi_text_add(text, "record \"");
     aimdbi_text_add(text, task->reader.record_->key);
-    aimdbi_text_add(text, "\": consumer \"");
+    aimdbi_text_add(text, task->is_source ? "\": source \"" : "\": consumer \"");
     aimdbi_text_add(text, task->name);
     aimdbi_text_add(text, "\" ");
 }
@@ -99,6 +99,21 @@ complain_of_lag(aimdb_task *task, size_t lag)
     aimdbi_text_add(&text, "lagged and missed ");
     aimdbi_text_number(&text, lag);
     aimdbi_text_add(&text, lag == 1 ? " value" : " values");
+    end_line(&text, task, &task->of_lags);
+}
+
+static void
+count_overruns(aimdb_task *task, size_t points)
+{
+    count(&task->overruns_, points);
+    if (!may_complain(task, &task->of_lags)) {
+        return;
+    }
+    struct aimdbi_text text;
+    begin_line(&text, task);
+    aimdbi_text_add(&text, "ran over and left out ");
+    aimdbi_text_number(&text, points);
+    aimdbi_text_add(&text, points == 1 ? " step" : " steps");
     end_line(&text, task, &task->of_lags);
 }
 
@@ -569,11 +584,18 @@ aimdbi_source_step(aimdb_task *task)
                   AIMDBI_RUNNING); // relaxed: only the executor's source lane runs it
     aimdb_ctx ctx = { .db = rec->db, .from = rec, .task = task, .user = task->user };
     count(&task->reader.received_, 1);
+    if (task->latency) {
+        aimdbi_latency_add(task->latency, clock_of(rec->db) - task->due);
+    }
     aimdb_time next = rec->type->call_source(&ctx, task->fn, rec);
     if (next == AIMDB_FOREVER) {
         return source_leaves(task);
     }
-    task->due = next;
+    if (next == ctx.next && ctx.left_out > 0) {
+        count_overruns(task, ctx.left_out);
+    }
+    // A time that is not after this step's is no later point of a grid: it means at once.
+    task->due = next > task->due ? next : clock_of(rec->db);
     store_release(&task->state_, AIMDBI_IDLE);
     return next;
 }
@@ -609,11 +631,13 @@ aimdb_every(aimdb_ctx *ctx, aimdb_time period)
         return later(now, step);
     }
     aimdb_time next = later(ctx->task->due, step);
+    aimdb_time passed = 0;
     if (next <= now) {
-        aimdb_time passed = (now - next) / step + 1;
-        count(&ctx->task->overruns_, (size_t) passed);
+        passed = (now - next) / step + 1;
         next = passed < INT64_MAX / step ? later(next, passed * step) : AIMDB_FOREVER;
     }
+    ctx->next = next;
+    ctx->left_out = (size_t) passed;
     return next;
 }
 

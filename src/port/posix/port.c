@@ -6,7 +6,7 @@
 // aimdbp_init, before any database exists; where it is refused (old kernels, seccomp filters that
 // answer with an error) both sides use real fences.
 //
-// Source: futex(2), membarrier(2), pthread_atfork(3).
+// Source: futex(2), membarrier(2), sched(7), pthread_atfork(3).
 #define _GNU_SOURCE
 #include "core/port.h"
 
@@ -93,11 +93,24 @@ aimdbp_wake_all(aimdbi_signal *signal)
     wake(signal, INT_MAX);
 }
 
+// Whoever we wait for may need this processor. A yield gives it to equals only: a thread of real-time
+// priority that waits for one without must sleep.
+static void
+give_way(unsigned spins)
+{
+    static const struct timespec nap = { .tv_nsec = 50000 };
+    if (spins < 256) {
+        (void) sched_yield();
+    } else {
+        (void) clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+    }
+}
+
 void
 aimdbp_relax(unsigned spins)
 {
     if (spins >= 64) {
-        (void) sched_yield(); // whoever we wait for may need this processor
+        give_way(spins);
         return;
     }
 #if defined(__x86_64__) || defined(__i386__)
