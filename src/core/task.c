@@ -425,10 +425,12 @@ park(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
     store_release(&task->state_, AIMDBI_PARKING); // before PARKED: a waker sees it [K1]
+    aimdbi_step(rec->db);
     if (!park_announce(rec, reader_seen(&task->reader)) && aimdbi_reader_has_news(&task->reader)) {
         return queue_again(task, AIMDBI_AGAIN);
     }
     size_t parking = AIMDBI_PARKING;
+    aimdbi_step(rec->db);
     if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
         return queue_again(task, AIMDBI_AGAIN);
     }
@@ -439,6 +441,7 @@ static enum aimdbi_verdict
 wait_for_done(aimdb_task *task)
 {
     size_t deferring = AIMDBI_DEFERRING;
+    aimdbi_step(db_of(task));
     if (!cas_release(&task->state_, &deferring, AIMDBI_WAITING)) {
         return queue_again(task, AIMDBI_AGAIN); // aimdb_done was quicker
     }
@@ -474,7 +477,8 @@ adapt_look_away(aimdb_task *task, size_t passed)
 static enum aimdbi_verdict
 run_dry(aimdb_task *task, size_t passed, bool may_watch)
 {
-    bool closing = load_relaxed(&db_of(task)->gate_) != 0; // relaxed: seen sooner or later
+    // relaxed: seen sooner or later
+    bool closing = (load_relaxed(&db_of(task)->gate_) & AIMDBI_GATE_SHUT) != 0;
     if (closing && aimdbi_reader_is_ended(&task->reader)) {
         return leave(task);
     }
@@ -558,7 +562,7 @@ aimdb_time
 aimdbi_source_step(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
-    if (load_acquire(&rec->db->gate_)) {
+    if (load_acquire(&rec->db->gate_) & AIMDBI_GATE_SHUT) {
         return source_leaves(task);
     }
     store_relaxed(&task->state_,
