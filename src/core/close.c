@@ -305,7 +305,7 @@ aimdb_run(aimdb *db)
         if (load_acquire(&db->stop_)) {
             break;
         }
-        if (gate) {
+        if (gate & AIMDBI_GATE_CLOSING) {
             err = AIMDB_ECLOSED;
             break;
         }

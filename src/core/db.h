@@ -80,6 +80,9 @@ struct aimdb_task {
 // Gate bits: why produce and subscribe refuse. Zero: open.
 #define AIMDBI_GATE_CLOSING ((size_t) 1)
 #define AIMDBI_GATE_FORKED ((size_t) 2)
+#define AIMDBI_GATE_SHUT (AIMDBI_GATE_CLOSING | AIMDBI_GATE_FORKED)
+// Refuses nothing: the executor is told before each step that others may come between (executor.h).
+#define AIMDBI_GATE_STEPS ((size_t) 4)
 
 enum aimdbi_phase { AIMDBI_OPEN, AIMDBI_CLOSING, AIMDBI_ENDED_PHASE };
 
@@ -141,9 +144,10 @@ aimdbi_db_release(aimdb *db);
 void
 aimdbi_db_retain(aimdb *db);
 
-// What a nonzero gate means to a caller.
+// What a nonzero gate of db means to a caller. AIMDB_OK: it is open, and the step was announced;
+// `moves` as in executor.h.
 aimdb_err
-aimdbi_gate_error(size_t gate);
+aimdbi_gate_pass(const aimdb *db, size_t gate, bool moves);
 
 // Bytes of a record's slots, and of a task with its histogram, as asked from the allocator.
 size_t
