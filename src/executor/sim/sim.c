@@ -373,6 +373,7 @@ init(struct aimdbi_sim *sim, const aimdb_sim_options *given)
     sim->until = AIMDB_FOREVER;
     sim->on_stuck = given->on_stuck;
     sim->on_stuck_user = given->on_stuck_user;
+    sim->rest.executor = &sim->base;
     sim->rest.asymmetric = true;
     sim->root.sim = sim;
     (void) snprintf(sim->root.name, sizeof sim->root.name, "main");
