@@ -186,6 +186,28 @@ AIMDB_API aimdb_task *
 aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
                    const aimdb_consumer_options *options);
 
+// aimdb_add_transform derives one record from another: a value of `in` makes at most one of `out`.
+//
+// Use AIMDB_TRANSFORM of <aimdb/typed.h>: it makes sure of the types. What the function leaves in its
+// last argument (all bytes 0 before) is emitted, through the producer function of `out`; if it returns
+// false, nothing is. An emission that is refused counts as an error of the transform. The edge is part
+// of the graph. Transforms that form a circle are a mistake that aimdb_build reports with the keys.
+//
+//   builder    of both
+//   in         what is consumed
+//   out        what is derived from it; has a buffer
+//   call       gives fn its own type back and calls it
+//   fn         the transform
+//   user       what aimdb_user gives it
+//   Returns    the dispatcher; NULL on a mistake, which is collected
+//   Thread     one at a time
+//   ISR        no                     Blocks  never
+//   Alloc      the task and the edge  Cost    two allocations
+//   Source     SPEC E4
+AIMDB_API aimdb_task *
+aimdb_add_transform(aimdb_builder *builder, aimdb_record *in, aimdb_record *out,
+                    aimdb_transform_call call, aimdb_fn fn, void *user);
+
 // aimdb_emitted_by declares that a task emits into a record, for the graph that tools show.
 //
 //   builder    of both

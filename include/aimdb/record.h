@@ -23,6 +23,9 @@ typedef struct aimdb_task aimdb_task;     // a source, or a consumer's dispatche
 // back and call; nothing is ever called through this type.
 typedef void (*aimdb_fn)(void);
 
+// Gives a transform (aimdb_add_transform) its own type back and calls it.
+typedef bool (*aimdb_transform_call)(aimdb_ctx *ctx, aimdb_fn fn, const void *in, void *out);
+
 // The kinds of scalar a schema field can have.
 typedef enum aimdb_kind {
     AIMDB_KIND_BOOL,

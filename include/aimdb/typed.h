@@ -12,6 +12,7 @@
 // Both may stand in a header that many files include. NAME below is the first argument, T the C type
 // (struct NAME with a schema). Each function is a one-line wrapper of the untyped one behind it.
 //
+//   NAME_value                                    T
 //   NAME_record                                   handle of a record; .raw is the untyped one
 //   NAME_reader                                   a reader, memory of the caller; .raw is the untyped
 //   aimdb_err NAME_producer_fn(aimdb_ctx *, T *)               type of a producer function
@@ -37,6 +38,11 @@
 //   NAME_peek(record, &value)                     aimdb_peek
 //   NAME_find(db, key, &record)                   aimdb_find
 //   NAME_type()                                   the aimdb_type descriptor
+//
+//     AIMDB_TRANSFORM(to_fahrenheit, celsius, fahrenheit);     one record type derived from another
+//
+//   bool NAME_transform_fn(aimdb_ctx *, const IN's T *, OUT's T *)   type of its function
+//   NAME_add_transform(b, in, out, fn, user)      aimdb_add_transform
 #ifndef AIMDB_TYPED_H
 #define AIMDB_TYPED_H
 
@@ -49,6 +55,7 @@
 
 // Handles and callback types of one record type.
 #define AIMDB_TYPED_NAMES_(NAME, T)                                                                \
+    typedef T NAME##_value;                                                                        \
     typedef struct NAME##_record {                                                                 \
         aimdb_record *raw;                                                                         \
     } NAME##_record;                                                                               \
@@ -191,6 +198,22 @@
 
 // AIMDB_RECORD_TYPE makes any plain struct (1 byte to 64 KiB, any alignment to 4096) a record type.
 #define AIMDB_RECORD_TYPE(NAME, T) AIMDB_TYPED_(NAME, T, NULL, 0)
+
+// AIMDB_TRANSFORM names a transform from the record type IN to the record type OUT.
+#define AIMDB_TRANSFORM(NAME, IN, OUT)                                                             \
+    typedef bool NAME##_transform_fn(aimdb_ctx *ctx, const IN##_value *in, OUT##_value *out);      \
+    AIMDB_INLINE_ bool NAME##_call_transform_(aimdb_ctx *ctx, aimdb_fn fn, const void *in,         \
+                                              void *out)                                           \
+    {                                                                                              \
+        return ((NAME##_transform_fn *) fn)(ctx, (const IN##_value *) in, (OUT##_value *) out);    \
+    }                                                                                              \
+    AIMDB_INLINE_ aimdb_task *NAME##_add_transform(                                                \
+        aimdb_builder *b, IN##_record in, OUT##_record out, NAME##_transform_fn *fn, void *user)   \
+    {                                                                                              \
+        return aimdb_add_transform(b, in.raw, out.raw, NAME##_call_transform_, (aimdb_fn) fn,      \
+                                   user);                                                          \
+    }                                                                                              \
+    AIMDB_STATIC_ASSERT(sizeof(IN##_value) > 0 && sizeof(OUT##_value) > 0, "two record types")
 
 #define AIMDB_C_bool bool
 #define AIMDB_C_i8 int8_t

@@ -125,6 +125,7 @@ aimdbi_check(aimdb_builder *builder, aimdb_record *const *by_key)
             check_duplicate(builder, by_key[i - 1], by_key[i]);
         }
     }
+    aimdbi_check_transforms(builder);
     check_memory(builder);
 }
 

@@ -39,26 +39,38 @@ enum aimdbi_state {
     AIMDBI_LEFT
 };
 
+// What makes a consumer a transform. Part of the task's allocation.
+struct aimdbi_transform {
+    aimdb_record *out;
+    aimdb_transform_call call;
+};
+
 // Keeps one kind of log line about a task rare. Any thread may complain.
 struct aimdbi_complaint {
     aimdb_word said_at_; // ms, never 0 once something was said
     aimdb_word unsaid_;  // lines held back since
 };
 
-// One allocation: this struct, then the name.
+// One allocation: this struct, the name, and what a transform has.
 struct aimdb_task {
     aimdb_word state_;      // enum aimdbi_state
     aimdb_task *next_ready; // the executor's, while QUEUED; of a source while it is not stepped
-    aimdb_task *more_due;   // source: the executor's, while it is not stepped
     aimdb_fn fn;
     void *user;
+    union {
+        aimdb_task *more_due;               // source: the executor's, while it is not stepped
+        struct aimdbi_transform *transform; // consumer: constant; NULL: an ordinary one
+    };
+    union {
+        aimdb_time wake_at;                                                // source: the executor's
+        aimdb_err (*call)(aimdb_ctx *ctx, aimdb_fn fn, const void *value); // consumer: constant
+    };
     aimdb_reader reader;            // a source has only .record_; written by the running thread
     aimdb_word defer_;              // phase and turn of an asynchronous value, see task.c
     aimdb_word errors_;             // running thread, and aimdb_done
     aimdb_word overruns_;           // source: running thread
     size_t lag;                     // missed just before the next value; running thread
     aimdb_time due;                 // source: when its next step is due; running thread
-    aimdb_time wake_at;             // source: the executor's
     struct aimdbi_latency *latency; // with `stamp`; of a source: how late its steps begin
     // Of lags; of a source's overruns.
     struct aimdbi_complaint of_lags;

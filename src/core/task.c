@@ -250,7 +250,7 @@ call_consumer(aimdb_task *task, const void *value, uint64_t stamp)
     if (task->latency) {
         aimdbi_latency_add(task->latency, aimdbp_clock() - (aimdb_time) stamp);
     }
-    aimdb_err err = rec->type->call_consumer(&ctx, task->fn, value);
+    aimdb_err err = task->call(&ctx, task->fn, value);
     if (err == AIMDB_EPENDING) {
         return is_awaited(task);
     }
