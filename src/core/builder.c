@@ -333,7 +333,6 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
     task->user = user;
     task->is_source = is_source;
     task->reader.record_ = record;
-    task->reader.mode_ = 1;
     task->index = (uint32_t) builder->task_count++;
     name_task(task, name, kind, number);
     *end = task;

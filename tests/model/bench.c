@@ -123,7 +123,7 @@ got_value(struct bench *b, const aimdb_reader *reader, struct account *account,
     size_t *last = &account->last[value->id / VALUES];
     MODEL_REQUIRE(number > *last, "value %zu came after %zu of the same writer", number, *last);
     *last = number;
-    if (is_mailbox(b) && reader->mode_ == AIMDBI_TAKES) {
+    if (reader_competes(reader)) {
         MODEL_REQUIRE(!b->was_taken[value->id], "value %zu was taken twice", value->id);
         b->was_taken[value->id] = true;
         return;
@@ -191,7 +191,7 @@ known_news(const struct bench *b, int self)
 {
     const aimdb_record *rec = b->rec;
     const aimdb_reader *reader = &b->readers[self];
-    bool takes = is_mailbox(b) && reader->mode_ == AIMDBI_TAKES;
+    bool takes = reader_competes(reader);
     size_t seen = takes ? model_known(&rec->taken_) : load_relaxed(&reader->cursor_);
     return count_difference(model_known(&rec->commit_) & AIMDBI_COUNT, seen);
 }
@@ -694,7 +694,7 @@ check_reader(struct bench *b, int self)
     }
     MODEL_REQUIRE(err == (b->was_closed ? AIMDB_ECLOSED : AIMDB_EEMPTY),
                   "thread %d finds %s after everything", self, aimdb_err_name(err));
-    if (!is_mailbox(b) || reader->mode_ == AIMDBI_OBSERVES) {
+    if (!reader_competes(reader)) {
         MODEL_REQUIRE(account->start + accounted(b, reader) == total,
                       "thread %d accounts for %zd pushes from %zd, of %zu", self,
                       (ptrdiff_t) accounted(b, reader), (ptrdiff_t) account->start, total);
