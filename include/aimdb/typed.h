@@ -20,6 +20,7 @@
 //   NAME_configure(b, key, cfg)                   aimdb_configure
 //   NAME_set_producer(b, record, fn, user)        aimdb_set_producer
 //   NAME_add_source(b, record, fn, user)          aimdb_add_source
+//   NAME_add_source_with(b, record, fn, user, &options)
 //   NAME_add_consumer(b, record, fn, user)        aimdb_add_consumer
 //   NAME_add_consumer_with(b, record, fn, user, &options)
 //   NAME_emitted_by(b, record, task)              aimdb_emitted_by
@@ -104,6 +105,12 @@
                                                 NAME##_source_fn *fn, void *user)                  \
     {                                                                                              \
         return aimdb_add_source(b, record.raw, (aimdb_fn) fn, user);                               \
+    }                                                                                              \
+    AIMDB_INLINE_ aimdb_task *NAME##_add_source_with(aimdb_builder *b, NAME##_record record,       \
+                                                     NAME##_source_fn *fn, void *user,             \
+                                                     const aimdb_source_options *options)          \
+    {                                                                                              \
+        return aimdb_add_source_with(b, record.raw, (aimdb_fn) fn, user, options);                 \
     }                                                                                              \
     AIMDB_INLINE_ aimdb_task *NAME##_add_consumer_with(aimdb_builder *b, NAME##_record record,     \
                                                        NAME##_consumer_fn *fn, void *user,         \

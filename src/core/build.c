@@ -131,7 +131,7 @@ alloc_items(aimdb *db)
     for (size_t i = 0; i < db->task_count; i++) {
         aimdb_task *task = db->tasks[i];
         size_t bytes;
-        if (!task->reader.record_->stamp || task->is_source) {
+        if (!task->reader.record_->stamp) {
             continue;
         }
         task->latency =

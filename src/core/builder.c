@@ -318,7 +318,7 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
     }
     size_t room = name ? aimdbi_length(name) + 1 : 24;
     if (room > AIMDBI_KEY_BYTES_MAX + 1) {
-        aimdbi_mistake(builder, false, record->key, "a consumer's name has up to 255 bytes");
+        aimdbi_mistake(builder, false, record->key, "a task's name has up to 255 bytes");
         return NULL;
     }
     size_t bytes;
@@ -342,6 +342,13 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
 aimdb_task *
 aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user)
 {
+    return aimdb_add_source_with(builder, record, fn, user, NULL);
+}
+
+aimdb_task *
+aimdb_add_source_with(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
+                      const aimdb_source_options *options)
+{
     if (!builder || !is_own(builder, record, "source")) {
         return NULL;
     }
@@ -349,7 +356,20 @@ aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void
         aimdbi_mistake(builder, false, record->key, "a source's function is NULL");
         return NULL;
     }
-    return add_task(builder, record, fn, user, NULL, "source-");
+    aimdb_source_options given = { 0 };
+    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
+        aimdbi_mistake(builder, false, record->key, "source options of a size that cannot be");
+        return NULL;
+    }
+    if (given.lane >= AIMDB_SOURCE_LANES_MAX) {
+        aimdbi_mistake(builder, false, record->key, "a source's lane is from 0 to 63");
+        return NULL;
+    }
+    aimdb_task *task = add_task(builder, record, fn, user, given.name, "source-");
+    if (task) {
+        task->source_lane = (uint16_t) given.lane;
+    }
+    return task;
 }
 
 aimdb_task *
@@ -379,8 +399,7 @@ aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
 size_t
 aimdbi_task_bytes(const aimdb_task *task)
 {
-    bool stamped = task->reader.record_->stamp && !task->is_source;
-    return task->bytes + (stamped ? sizeof(struct aimdbi_latency) : 0);
+    return task->bytes + (task->reader.record_->stamp ? sizeof(struct aimdbi_latency) : 0);
 }
 
 void

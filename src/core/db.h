@@ -57,14 +57,16 @@ struct aimdb_task {
     aimdb_word errors_;             // running thread, and aimdb_done
     aimdb_word overruns_;           // source: running thread
     size_t lag;                     // missed just before the next value; running thread
-    aimdb_time due;                 // source: the grid point of its next step; running thread
+    aimdb_time due;                 // source: when its next step is due; running thread
     aimdb_time wake_at;             // source: the executor's
-    struct aimdbi_latency *latency; // with `stamp`
+    struct aimdbi_latency *latency; // with `stamp`; of a source: how late its steps begin
+    // Of lags; of a source's overruns.
     struct aimdbi_complaint of_lags;
     struct aimdbi_complaint of_errors;
     uint16_t block;       // running thread: values to copy out at once; 0: not known yet
     uint16_t empty_polls; // running thread: fruitless runs in a row
     uint16_t look_away;   // running thread: ns, see executor.h
+    uint16_t source_lane; // constant; of the executor's, for a source
     aimdb_task *next;     // of the same record
     void *lane;           // the executor's
     size_t bytes;         // of this allocation
@@ -78,6 +80,9 @@ struct aimdb_task {
 // Gate bits: why produce and subscribe refuse. Zero: open.
 #define AIMDBI_GATE_CLOSING ((size_t) 1)
 #define AIMDBI_GATE_FORKED ((size_t) 2)
+#define AIMDBI_GATE_SHUT (AIMDBI_GATE_CLOSING | AIMDBI_GATE_FORKED)
+// Refuses nothing: the executor is told before each step that others may come between (executor.h).
+#define AIMDBI_GATE_STEPS ((size_t) 4)
 
 enum aimdbi_phase { AIMDBI_OPEN, AIMDBI_CLOSING, AIMDBI_ENDED_PHASE };
 
@@ -118,6 +123,8 @@ struct aimdb_ctx {
     aimdb_task *task;   // NULL: a producer function
     void *user;
     size_t missed;
+    aimdb_time next; // source: what aimdb_every answered last in this step
+    size_t left_out; // source: grid points that had passed by then
 };
 
 // What the calling thread is inside of: aimdbp_current() points to one, or is NULL outside of all
@@ -138,9 +145,10 @@ aimdbi_db_release(aimdb *db);
 void
 aimdbi_db_retain(aimdb *db);
 
-// What a nonzero gate means to a caller.
+// What a nonzero gate of db means to a caller. AIMDB_OK: it is open, and the step was announced;
+// `moves` as in executor.h.
 aimdb_err
-aimdbi_gate_error(size_t gate);
+aimdbi_gate_pass(const aimdb *db, size_t gate, bool moves);
 
 // Bytes of a record's slots, and of a task with its histogram, as asked from the allocator.
 size_t

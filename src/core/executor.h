@@ -64,6 +64,10 @@ struct aimdbi_executor_ops {
     // Called on the running thread before it calls the consumer of `task`: true if other tasks wait
     // for such a thread; sees to it that an idle one comes for them.
     bool (*others_wait)(aimdb_executor *executor, const aimdb_task *task);
+    // The calling thread is about to take a step that others could come before: it moves a value or
+    // a task, or it only looks. Called for databases in whose gate `open` set AIMDBI_GATE_STEPS; NULL
+    // if it never does.
+    void (*step)(aimdb_executor *executor, bool moves);
     // The owner gives the executor up. All its databases are closed; their memory may still exist.
     void (*end)(aimdb_executor *executor);
     // No reference is left: release the memory.
@@ -73,7 +77,8 @@ struct aimdbi_executor_ops {
 // An executor begins with this.
 struct aimdb_executor {
     const struct aimdbi_executor_ops *ops;
-    aimdb_word refs_; // the owner, and every database whose memory still exists
+    aimdb_word refs_;      // the owner, and every database whose memory still exists
+    uint32_t source_lanes; // constant; 0: lanes mean nothing here, sources may name any
 };
 
 // Drops a reference; the last one ends the executor's memory. (A call of aimdb_done may still be in
@@ -83,16 +88,26 @@ aimdbi_executor_release(aimdb_executor *executor);
 
 // Copies caller's options, whose first member is their size, over the defaults in `known`. 0 stands
 // for today's size. Returns false if the size makes no sense.
-bool
+AIMDBI_SHARED bool
 aimdbi_take_options(void *known, size_t known_size, const void *given);
 
 // Runs a QUEUED task that was taken from a queue.
-enum aimdbi_verdict
+AIMDBI_SHARED enum aimdbi_verdict
 aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan);
 
 // Takes a step of a source. Returns when the next one is due; AIMDB_FOREVER: it has LEFT.
-aimdb_time
+AIMDBI_SHARED aimdb_time
 aimdbi_source_step(aimdb_task *task);
+
+// Announces a step, where the executor wants to know. On paths that cost a system call anyway; what
+// is fast looks at the gate as part of what it does (aimdbi_gate_pass).
+static inline void
+aimdbi_step(const aimdb *db)
+{
+    if (load_relaxed(&db->gate_) & AIMDBI_GATE_STEPS) { // relaxed: set before the build ended
+        db->executor->ops->step(db->executor, true);
+    }
+}
 
 // Makes an IDLE task QUEUED and ready; remembers it for one that is about to be IDLE.
 void

@@ -71,7 +71,7 @@ begin_line(struct aimdbi_text *text, const aimdb_task *task)
     text->used = 0;
     aimdbi_text_add(text, "record \"");
     aimdbi_text_add(text, task->reader.record_->key);
-    aimdbi_text_add(text, "\": consumer \"");
+    aimdbi_text_add(text, task->is_source ? "\": source \"" : "\": consumer \"");
     aimdbi_text_add(text, task->name);
     aimdbi_text_add(text, "\" ");
 }
@@ -99,6 +99,21 @@ complain_of_lag(aimdb_task *task, size_t lag)
     aimdbi_text_add(&text, "lagged and missed ");
     aimdbi_text_number(&text, lag);
     aimdbi_text_add(&text, lag == 1 ? " value" : " values");
+    end_line(&text, task, &task->of_lags);
+}
+
+static void
+count_overruns(aimdb_task *task, size_t points)
+{
+    count(&task->overruns_, points);
+    if (!may_complain(task, &task->of_lags)) {
+        return;
+    }
+    struct aimdbi_text text;
+    begin_line(&text, task);
+    aimdbi_text_add(&text, "ran over and left out ");
+    aimdbi_text_number(&text, points);
+    aimdbi_text_add(&text, points == 1 ? " step" : " steps");
     end_line(&text, task, &task->of_lags);
 }
 
@@ -425,10 +440,14 @@ park(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
     store_release(&task->state_, AIMDBI_PARKING); // before PARKED: a waker sees it [K1]
+    aimdbi_step(rec->db);
     if (!park_announce(rec, reader_seen(&task->reader)) && aimdbi_reader_has_news(&task->reader)) {
         return queue_again(task, AIMDBI_AGAIN);
     }
     size_t parking = AIMDBI_PARKING;
+    aimdbi_step(rec->db);
+    // If it fails it need not acquire: what the waker did is acquired by the next park_announce() at
+    // the latest, and a fruitless run before that does no harm.
     if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
         return queue_again(task, AIMDBI_AGAIN);
     }
@@ -439,8 +458,11 @@ static enum aimdbi_verdict
 wait_for_done(aimdb_task *task)
 {
     size_t deferring = AIMDBI_DEFERRING;
-    if (!cas_release(&task->state_, &deferring, AIMDBI_WAITING)) {
-        return queue_again(task, AIMDBI_AGAIN); // aimdb_done was quicker
+    aimdbi_step(db_of(task));
+    // [A2] pairs with resume(). If aimdb_done was quicker, its new turn in defer_ must be seen by
+    // whichever thread runs the task next: this one acquires it, and queue_again() releases it.
+    if (!cas_acq_rel(&task->state_, &deferring, AIMDBI_WAITING)) {
+        return queue_again(task, AIMDBI_AGAIN);
     }
     return AIMDBI_GONE;
 }
@@ -474,7 +496,8 @@ adapt_look_away(aimdb_task *task, size_t passed)
 static enum aimdbi_verdict
 run_dry(aimdb_task *task, size_t passed, bool may_watch)
 {
-    bool closing = load_relaxed(&db_of(task)->gate_) != 0; // relaxed: seen sooner or later
+    // relaxed: seen sooner or later
+    bool closing = (load_relaxed(&db_of(task)->gate_) & AIMDBI_GATE_SHUT) != 0;
     if (closing && aimdbi_reader_is_ended(&task->reader)) {
         return leave(task);
     }
@@ -558,18 +581,25 @@ aimdb_time
 aimdbi_source_step(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
-    if (load_acquire(&rec->db->gate_)) {
+    if (load_acquire(&rec->db->gate_) & AIMDBI_GATE_SHUT) {
         return source_leaves(task);
     }
     store_relaxed(&task->state_,
                   AIMDBI_RUNNING); // relaxed: only the executor's source lane runs it
     aimdb_ctx ctx = { .db = rec->db, .from = rec, .task = task, .user = task->user };
     count(&task->reader.received_, 1);
+    if (task->latency) {
+        aimdbi_latency_add(task->latency, clock_of(rec->db) - task->due);
+    }
     aimdb_time next = rec->type->call_source(&ctx, task->fn, rec);
     if (next == AIMDB_FOREVER) {
         return source_leaves(task);
     }
-    task->due = next;
+    if (next == ctx.next && ctx.left_out > 0) {
+        count_overruns(task, ctx.left_out);
+    }
+    // A time that is not after this step's is no later point of a grid: it means at once.
+    task->due = next > task->due ? next : clock_of(rec->db);
     store_release(&task->state_, AIMDBI_IDLE);
     return next;
 }
@@ -605,11 +635,13 @@ aimdb_every(aimdb_ctx *ctx, aimdb_time period)
         return later(now, step);
     }
     aimdb_time next = later(ctx->task->due, step);
+    aimdb_time passed = 0;
     if (next <= now) {
-        aimdb_time passed = (now - next) / step + 1;
-        count(&ctx->task->overruns_, (size_t) passed);
+        passed = (now - next) / step + 1;
         next = passed < INT64_MAX / step ? later(next, passed * step) : AIMDB_FOREVER;
     }
+    ctx->next = next;
+    ctx->left_out = (size_t) passed;
     return next;
 }
 

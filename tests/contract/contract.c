@@ -2,6 +2,7 @@
 // The world of a test: executors by variant, checks, children, pushing and reading.
 #include "contract.h"
 
+#include <aimdb/uv.h>
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANG_SECONDS 30  // longer than this nothing takes, even under a sanitizer
 #define TEST_SECONDS 150 // a whole test
 #define PROBE_REFUSAL AIMDB_EIO
 
@@ -22,8 +22,8 @@ static struct {
     pthread_t thread; // the one that cmocka runs
     struct sigaction crash_actions[CRASHES];
     bool in_child;
-    unsigned number; // after the colon of the variant
-    aimdb_executor *(*make)(unsigned number);
+    unsigned number; // after the colon of the variant; 1 without one
+    const struct variant *variant;
 } contract;
 
 static aimdb_executor *
@@ -32,20 +32,49 @@ pool_make(unsigned threads)
     return aimdb_pool_new(&(aimdb_pool_options){ .threads = threads });
 }
 
-// One line an executor: its name in the variant, and how to make it.
-static const struct {
+static aimdb_executor *
+poll_make(unsigned threads)
+{
+    (void) threads;
+    aimdb_executor *executor = aimdb_poll_new(&(aimdb_poll_options){ .blocking_threads = 64 });
+    if (executor != NULL)
+        driver_start(executor);
+    return executor;
+}
+
+static aimdb_executor *
+uv_make(unsigned threads)
+{
+    (void) threads;
+    (void) setenv("UV_THREADPOOL_SIZE", "64", 0); // libuv's default of 4 limits blocking consumers
+    return aimdb_uv_new(NULL);
+}
+
+// One line an executor: its name in the variant, how to make it, and what it can.
+static const struct variant {
     const char *name;
     aimdb_executor *(*make)(unsigned number);
+    bool has_threads;      // as many as the number after the colon says
+    bool has_blocking_own; // threads for blocking consumers that start with the database
 } executors[] = {
-    { "pool", pool_make },
+    { "pool", pool_make, true, true },
+    { "poll", poll_make, false, true },
+    { "uv", uv_make, false, false },
 };
 
 aimdb_executor *
 contract_executor(void)
 {
-    aimdb_executor *executor = contract.make(contract.number);
+    aimdb_executor *executor = contract.variant->make(contract.number);
     CHECK(executor != NULL);
     return executor;
+}
+
+void
+contract_executor_free(aimdb_executor *executor)
+{
+    driver_stop(executor);
+    aimdb_executor_free(executor);
 }
 
 unsigned
@@ -54,20 +83,33 @@ contract_workers(void)
     return contract.number;
 }
 
+unsigned
+contract_threads(void)
+{
+    return contract.variant->has_threads ? contract.number : 0;
+}
+
+bool
+contract_blocking_threads_are_its_own(void)
+{
+    return contract.variant->has_blocking_own;
+}
+
 int
 contract_init(int argc, char **argv)
 {
     const char *variant = argc > 1 ? argv[1] : "pool:2";
     for (size_t i = 0; i < sizeof executors / sizeof executors[0]; i++) {
         char name[16];
-        unsigned number = 0;
-        if (sscanf(variant, "%15[a-z]:%u", name, &number) == 2 && number > 0 &&
+        unsigned number = 1;
+        int found = sscanf(variant, "%15[a-z]:%u", name, &number);
+        if (found == 1 + executors[i].has_threads && number > 0 &&
             strcmp(name, executors[i].name) == 0) {
-            contract.make = executors[i].make;
+            contract.variant = &executors[i];
             contract.number = number;
         }
     }
-    if (contract.make == NULL) {
+    if (contract.variant == NULL) {
         fprintf(stderr, "%s: no executor '%s'; try pool:2\n", argv[0], variant);
         return -1;
     }
@@ -123,7 +165,7 @@ contract_check_err(aimdb_err want, aimdb_err got, const char *text, const char *
 int64_t
 contract_guard(void)
 {
-    return (int64_t) time(NULL) + HANG_SECONDS;
+    return (int64_t) time(NULL) + CONTRACT_PATIENCE;
 }
 
 void
@@ -143,7 +185,7 @@ contract_thread_count(void)
     for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks))
         count += entry->d_name[0] != '.';
     closedir(tasks);
-    return count;
+    return count - driver_threads();
 }
 
 int
@@ -156,7 +198,7 @@ contract_child(void (*run)(void *arg), void *arg)
     if (child == 0) {
         contract.in_child = true;
         signal(SIGALRM, SIG_DFL);
-        alarm(HANG_SECONDS);
+        alarm(CONTRACT_PATIENCE);
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // some children are to be stopped
         run(arg);
         _exit(0);
@@ -262,9 +304,10 @@ world_teardown(void **state)
     for (struct gate *gate = w->gates; gate != NULL; gate = gate->next)
         gate_add(gate, UINT64_MAX / 2); // a test that failed may have left somebody waiting
     world_free_db(w);
-    aimdb_executor_free(w->executor);
+    contract_executor_free(w->executor);
     for (; w->helpers != NULL;)
         helper_join(w->helpers);
+    traps_end(w);
     live = w->ledger.live;
     for (struct scrap *next; w->scraps != NULL; w->scraps = next) {
         next = w->scraps->next;

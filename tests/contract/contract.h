@@ -33,6 +33,11 @@
 #define CONTRACT_SANITIZED 0
 #endif
 
+// Seconds: longer than this nothing takes, even under a sanitizer.
+#ifndef CONTRACT_PATIENCE
+#define CONTRACT_PATIENCE 30
+#endif
+
 struct number {
     uint64_t n;
 };
@@ -106,15 +111,26 @@ struct world {
     struct gate *gates;
     struct helper *helpers;
     struct scrap *scraps;
+    struct trap *traps;
 };
 
 // contract_executor makes an executor of the variant the program was started for.
 aimdb_executor *
 contract_executor(void);
+// Ends it, and what drives it.
+void
+contract_executor_free(aimdb_executor *executor);
 // How many consumers that do not block the variant can call at the same time.
 unsigned
 contract_workers(void);
-// The threads of this process.
+// How many threads of its own the variant has for them.
+unsigned
+contract_threads(void);
+// Whether it starts threads for blocking consumers with the database. Else they come from a pool that
+// others use too, and a loop that is stuck in a consumer cannot hand them anything.
+bool
+contract_blocking_threads_are_its_own(void);
+// The threads of this process, but for those that drive executors without threads.
 unsigned
 contract_thread_count(void);
 // Whether all of them but the caller's sleep in the kernel: then they have started, and are idle.
@@ -143,6 +159,14 @@ world_memory(struct world *w, size_t size);
 void
 world_rebuild_with(struct world *w, aimdb_executor *executor, size_t memory_limit);
 
+// driver.c: an event loop for an executor without threads.
+void
+driver_start(aimdb_executor *executor);
+void
+driver_stop(aimdb_executor *executor);
+unsigned
+driver_threads(void);
+
 struct gate *
 gate_new(struct world *w);
 void
@@ -155,6 +179,10 @@ gate_wait_(struct gate *gate, uint64_t n, const char *file, int line);
 
 void
 ledger_init(struct ledger *ledger);
+
+// Of trap.h: unmaps the memory of all traps.
+void
+traps_end(struct world *w);
 
 // Another thread of the test's own.
 struct helper;

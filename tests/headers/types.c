@@ -225,6 +225,11 @@ callbacks(struct all *x)
 #else
     (void) temperature_add_source(x->builder, x->indoor, sample_temperature, NULL);
 #endif
+#ifdef WRONG_SOURCE_WITH
+    (void) temperature_add_source_with(x->builder, x->indoor, sample_alert, NULL, NULL);
+#else
+    (void) temperature_add_source_with(x->builder, x->indoor, sample_temperature, NULL, NULL);
+#endif
 #ifdef WRONG_SOURCE_RESULT
     (void) temperature_add_source(x->builder, x->indoor, sample_never, NULL);
 #else

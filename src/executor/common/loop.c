@@ -103,7 +103,8 @@ collect(struct aimdbi_loop *loop)
         aimdb_task *next = oldest->next_ready;
         if (oldest->is_source) {
             aimdbi_due_add(&loop->due, oldest);
-        } else {
+        } else if (!oldest->blocking || !loop->hooks->divert ||
+                   !loop->hooks->divert(loop, oldest)) {
             append(loop, oldest);
         }
         oldest = next;
@@ -339,6 +340,7 @@ aimdbi_loop_init(struct aimdbi_loop *loop, const struct aimdbi_executor_ops *ops
     aimdbp_init();
     loop->base.ops = ops;
     loop->hooks = hooks;
+    loop->rest.executor = &loop->base;
     loop->rest.asymmetric = aimdbp_fence_is_asymmetric();
     store_relaxed(&loop->base.refs_, 1); // relaxed, both: not shared yet
     store_relaxed(&loop->next_due_, (size_t) AIMDB_FOREVER);

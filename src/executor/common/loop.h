@@ -16,6 +16,8 @@ struct aimdbi_loop_hooks {
     void (*lower)(struct aimdbi_loop *loop);
     // Whether the calling thread may run tasks.
     bool (*may_drive)(const struct aimdbi_loop *loop);
+    // Takes a ready task of a blocking consumer that is to run elsewhere; the driver. NULL: none is.
+    bool (*divert)(struct aimdbi_loop *loop, aimdb_task *task);
 };
 
 // Begins with the executor; an event loop's own struct begins with this one.
@@ -42,54 +44,54 @@ struct aimdbi_loop {
 };
 
 // Prepares a zeroed loop. AIMDB_ENOMEM: nothing was left behind.
-aimdb_err
+AIMDBI_SHARED aimdb_err
 aimdbi_loop_init(struct aimdbi_loop *loop, const struct aimdbi_executor_ops *ops,
                  const struct aimdbi_loop_hooks *hooks);
 
 // Runs what is ready: at most `budget` calls of consumers and sources. AIMDB_OK: nothing is left;
 // _EPENDING: more is ready, and raised again; _EBUSY: another thread dispatches, or this one does
 // further up its stack; _EFORKED.
-aimdb_err
+AIMDBI_SHARED aimdb_err
 aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget);
 
 // When a source is due next; 0: something is ready now. Any thread.
-aimdb_time
+AIMDBI_SHARED aimdb_time
 aimdbi_loop_deadline(const struct aimdbi_loop *loop);
 
 // Adds a QUEUED task, or a source that starts. Any thread.
-void
+AIMDBI_SHARED void
 aimdbi_loop_push(struct aimdbi_loop *loop, aimdb_task *task);
 
 // Operations that an event loop's executor takes as they are, or calls from its own.
-aimdb_err
+AIMDBI_SHARED aimdb_err
 aimdbi_loop_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size);
-void
+AIMDBI_SHARED void
 aimdbi_loop_start(aimdb_executor *executor, aimdb *db);
-void
+AIMDBI_SHARED void
 aimdbi_loop_ready(aimdb_executor *executor, aimdb_task *task);
-void
+AIMDBI_SHARED void
 aimdbi_loop_attend(aimdb_executor *executor, aimdb *db);
-void
+AIMDBI_SHARED void
 aimdbi_loop_retire(aimdb_executor *executor, aimdb *db);
-uint32_t
+AIMDBI_SHARED uint32_t
 aimdbi_loop_settle_begin(aimdb_executor *executor);
 void
 aimdbi_loop_settle(aimdb_executor *executor, uint32_t ticket, aimdb_time deadline);
-void
+AIMDBI_SHARED void
 aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected,
                  aimdb_time deadline);
-void
+AIMDBI_SHARED void
 aimdbi_loop_nudge(aimdb_executor *executor);
-void
+AIMDBI_SHARED void
 aimdbi_loop_close(aimdb_executor *executor, aimdb *db);
-aimdb_time
+AIMDBI_SHARED aimdb_time
 aimdbi_loop_clock(const aimdb_executor *executor);
-bool
+AIMDBI_SHARED bool
 aimdbi_loop_others_wait(aimdb_executor *executor, const aimdb_task *task);
-void
+AIMDBI_SHARED void
 aimdbi_loop_end(aimdb_executor *executor);
 // Releases what aimdbi_loop_init made; the struct itself is the caller's.
-void
+AIMDBI_SHARED void
 aimdbi_loop_fini(struct aimdbi_loop *loop);
 
 #endif

@@ -9,6 +9,7 @@ struct aimdbi_rest {
     aimdb_word attending_; // closers that use settled
     aimdbi_signal settled; // counts: a task came to rest
     bool asymmetric;       // constant: which fences
+    aimdb_executor *executor;
 };
 
 // A task came to rest: tells closers. The task must not be touched any more.
@@ -23,6 +24,7 @@ aimdbi_rest_note(struct aimdbi_rest *rest)
     if (load_relaxed(&rest->attending_) > 0) { // relaxed: ordered by [C3]
         (void) signal_add_release(&rest->settled, 1);
         aimdbp_wake_all(&rest->settled);
+        rest->executor->ops->nudge(rest->executor);
     }
 }
 

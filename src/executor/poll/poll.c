@@ -2,7 +2,7 @@
 // The poll executor: an event loop's guest. One file descriptor says that there is work, one number
 // when the next source is due, and aimdb_dispatch does it, on the caller's thread.
 //
-// It has no thread of its own, unless the options ask for some to run blocking consumers on [D4];
+// It has no thread of its own, unless the options allow some to run blocking consumers on [D4];
 // those are a lane as the pool's, see common/lane.c.
 #include <pthread.h>
 
@@ -16,10 +16,10 @@ struct poll {
     struct aimdbi_loop loop;
     int event;
     aimdb_word raised_;          // nonzero: the event was raised since the last dispatch began
-    uint32_t blocking_threads;   // constant
-    pthread_mutex_t lock;        // opening and closing: size of the lane, databases
-    size_t open_databases;       // under the lock
-    struct aimdbi_lane blocking; // exists while a database is open
+    uint32_t blocking_threads;   // constant: at most so many
+    pthread_mutex_t lock;        // opening and closing: size of the lane, blocking_tasks
+    size_t blocking_tasks;       // of all open databases, under the lock
+    struct aimdbi_lane blocking; // has threads while there are such tasks
 };
 
 static struct poll *
@@ -84,23 +84,31 @@ refuse_blocking(const aimdb_task *task, char *why, size_t why_size)
     return AIMDB_ECONFIG;
 }
 
-static const aimdb_task *
-first_blocking(const aimdb *db)
+static size_t
+count_blocking(const aimdb *db, const aimdb_task **ret_first)
 {
-    for (size_t i = 0; i < db->task_count; i++) {
-        if (!db->tasks[i]->is_source && db->tasks[i]->blocking) {
-            return db->tasks[i];
+    size_t count = 0;
+    for (size_t i = db->task_count; i > 0; i--) {
+        if (!db->tasks[i - 1]->is_source && db->tasks[i - 1]->blocking) {
+            *ret_first = db->tasks[i - 1];
+            count++;
         }
     }
-    return NULL;
+    return count;
 }
 
+// Threads for `more` blocking tasks. Those there are stay: they may be in a call.
 static aimdb_err
-open_lane(struct poll *poll, char *why, size_t why_size)
+grow_lane(struct poll *poll, size_t more, char *why, size_t why_size)
 {
     (void) pthread_mutex_lock(&poll->lock);
-    int err = aimdbi_lane_resize(&poll->blocking, poll->blocking_threads);
-    poll->open_databases += err == 0;
+    size_t tasks = poll->blocking_tasks + more;
+    uint32_t threads = tasks < poll->blocking_threads ? (uint32_t) tasks : poll->blocking_threads;
+    int err = 0;
+    if (threads > poll->blocking.worker_count) {
+        err = aimdbi_lane_resize(&poll->blocking, threads);
+    }
+    poll->blocking_tasks += err == 0 ? more : 0;
     (void) pthread_mutex_unlock(&poll->lock);
     if (err != 0) {
         (void) append_text(why, why_size, 0, "it cannot start threads for blocking consumers");
@@ -113,29 +121,35 @@ static aimdb_err
 poll_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
 {
     struct poll *poll = poll_of(executor);
-    const aimdb_task *blocking = first_blocking(db);
-    if (blocking && poll->blocking_threads == 0) {
-        return refuse_blocking(blocking, why, why_size);
+    const aimdb_task *first = NULL;
+    size_t blocking = count_blocking(db, &first);
+    if (blocking > 0 && poll->blocking_threads == 0) {
+        return refuse_blocking(first, why, why_size);
     }
     aimdb_err err = aimdbi_loop_open(executor, db, why, why_size);
-    if (err == AIMDB_OK) {
-        err = open_lane(poll, why, why_size);
-        if (err != AIMDB_OK) {
-            (void) fetch_sub_acq_rel(&poll->loop.open_, 1);
-        }
+    if (err != AIMDB_OK) {
+        return err;
     }
-    for (size_t i = 0; i < db->task_count && err == AIMDB_OK; i++) {
+    err = grow_lane(poll, blocking, why, why_size);
+    if (err != AIMDB_OK) {
+        (void) fetch_sub_acq_rel(&poll->loop.open_, 1);
+        return err;
+    }
+    for (size_t i = 0; i < db->task_count; i++) {
         db->tasks[i]->lane = db->tasks[i]->blocking ? &poll->blocking : NULL;
     }
-    return err;
+    return AIMDB_OK;
 }
 
 static void
 poll_close(aimdb_executor *executor, aimdb *db)
 {
     struct poll *poll = poll_of(executor);
+    const aimdb_task *first = NULL;
+    size_t blocking = count_blocking(db, &first);
     (void) pthread_mutex_lock(&poll->lock);
-    if (--poll->open_databases == 0) {
+    poll->blocking_tasks -= blocking;
+    if (poll->blocking_tasks == 0) {
         (void) aimdbi_lane_resize(&poll->blocking, 0);
     }
     (void) pthread_mutex_unlock(&poll->lock);
