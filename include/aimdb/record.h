@@ -111,8 +111,8 @@ typedef struct aimdb_reader {
     aimdb_word missed_;
     aimdb_word skipped_;
     aimdb_word lags_;
-    size_t lag_;  // missed at the last AIMDB_ELAGGED
-    size_t mode_; // takes, or only observes
+    size_t lag_;      // missed at the last AIMDB_ELAGGED
+    aimdb_word mode_; // takes, or only observes; and when aimdb_select chose it last
 } aimdb_reader;
 
 // aimdb_produce sends one value on its way: producer function, then buffer.
@@ -240,6 +240,29 @@ aimdb_try_recv(aimdb_reader *reader, void *out, size_t size);
 //   Source     SPEC R2-R8, L2-L4, M2, X3
 AIMDB_API AIMDB_MUST_CHECK aimdb_err
 aimdb_recv(aimdb_reader *reader, void *out, size_t size, aimdb_time deadline);
+
+// aimdb_select waits until one of several readers has something to read.
+//
+// Gives the index of a reader whose next aimdb_try_recv yields a value, AIMDB_ELAGGED or
+// AIMDB_ECLOSED: of those that have something the one that was chosen longest ago, so a busy reader
+// does not starve the others. Read it, and select again; leave out a reader that is closed, or it is
+// chosen again and again. AIMDB_EEMPTY from the chosen reader is no mistake: another reader of its
+// mailbox may have been faster, and so may a writer that overwrites the value just now. Threads that
+// select in one database may wake each other for nothing: they look, and sleep on.
+//
+//   readers    of one database, of any types and buffers; of typed readers the addresses of .raw
+//   n          how many; at least one
+//   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER waits without limit; one in the past looks
+//              once
+//   Returns    an index into readers, or AIMDB_ETIMEDOUT, _EFORKED, _EINVAL (n is 0, a NULL, a
+//              reader that is not subscribed, readers of different databases)
+//   Thread     the readers' own; not from callbacks of the pool's workers
+//   ISR        no                     Blocks  until there is something to read, or the deadline
+//   Alloc      none                   Cost    one look at each reader; when it has to sleep two
+//              atomic additions for each, another look, and two or three system calls
+//   Source     SPEC S1, S2, X3
+AIMDB_API AIMDB_MUST_CHECK ptrdiff_t
+aimdb_select(aimdb_reader *const *readers, size_t n, aimdb_time deadline);
 
 // aimdb_drain takes many values at once.
 //

@@ -191,8 +191,10 @@ connect_records(aimdb_builder *builder, aimdb *db)
         db->records[i]->asymmetric = db->asymmetric;
         db->records[i]->builder = NULL;
         db->records[i]->next = NULL;
+        store_relaxed(&db->records[i]->watchers_, 0); // relaxed: not shared yet
         db->records[i]->db = db;
     }
+    builder->first_record = builder->last_record = NULL;
     for (size_t i = 0; i < db->task_count; i++) {
         if (!db->tasks[i]->is_source) {
             aimdb_record *rec = db->tasks[i]->reader.record_;

@@ -343,7 +343,6 @@ aimdbi_add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void 
         *task->transform = *transform;
     }
     task->reader.record_ = record;
-    task->reader.mode_ = 1;
     task->index = (uint32_t) builder->task_count++;
     name_task(task, name, kind, number);
     *end = task;

@@ -119,6 +119,7 @@ struct aimdb {
     aimdb_word stop_;
     aimdbi_signal ended;   // counts: the phase reached its end
     aimdbi_signal stopped; // counts: somebody asked to stop
+    aimdbi_signal news;    // counts: a record that a thread in aimdb_select sleeps over has news
     aimdb_allocator allocator;
     aimdb_memory_stats memory;
     aimdb_close_report report; // written before the phase reaches its end

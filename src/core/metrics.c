@@ -28,8 +28,7 @@ skipped(const aimdb_reader *reader)
 {
     const aimdb_record *rec = reader->record_;
     uint64_t so_far = load_relaxed(&reader->skipped_);
-    if (rec->buffer == AIMDB_BUFFER_SPMC_RING ||
-        (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES)) {
+    if (rec->buffer == AIMDB_BUFFER_SPMC_RING || reader_competes(reader)) {
         return so_far;
     }
     size_t commit = load_acquire(&rec->commit_) & AIMDBI_COUNT;

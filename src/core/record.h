@@ -47,7 +47,10 @@ struct aimdb_record {
     uint32_t consumers;            // constant
     struct aimdb_builder *builder; // until the build
     size_t bytes;                  // of this allocation
-    aimdb_record *next;            // in the builder's list, until the build
+    union {
+        aimdb_record *next;   // until the build: in the builder's list
+        aimdb_word watchers_; // from then on: readers that threads in aimdb_select sleep over
+    };
     // --- 192 bytes
     char key[];
 };

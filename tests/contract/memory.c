@@ -223,6 +223,8 @@ read_all_ways(struct scene *scene)
     (void) number_drain(&reader, batch, 40, NULL);
     any_outcome(number_recv(&reader, &out, aimdb_clock() + AIMDB_MS(1)));
     any_outcome(number_recv(&observer, &out, aimdb_clock() + AIMDB_MS(1)));
+    aimdb_reader *both[] = { &reader.raw, &observer.raw };
+    CHECK(aimdb_select(both, 2, aimdb_clock() + AIMDB_MS(1)) != AIMDB_EINVAL);
     any_outcome(number_peek(scene->latest, &out));
     (void) record_stats(scene->ring);
     (void) reader_stats(&reader);

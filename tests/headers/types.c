@@ -147,8 +147,10 @@ values(struct all *x)
 void
 readers(struct all *x)
 {
+    aimdb_reader *raw = &x->reader.raw;
+    temperature_reader *typed = &x->reader;
     aimdb_err err;
-    (void) err;
+    (void) err, (void) raw, (void) typed;
 
 #ifdef WRONG_SUBSCRIBE_READER
     (void) temperature_subscribe(x->indoor, &x->other_reader);
@@ -184,6 +186,11 @@ readers(struct all *x)
     temperature_unsubscribe(&x->other_reader);
 #else
     temperature_unsubscribe(&x->reader);
+#endif
+#ifdef WRONG_SELECT
+    (void) (aimdb_select(&typed, 1, AIMDB_FOREVER) > 0);
+#else
+    (void) (aimdb_select(&raw, 1, AIMDB_FOREVER) > 0);
 #endif
 #ifdef WRONG_RAW_READER
     temperature_unsubscribe(&x->reader.raw);

@@ -108,7 +108,7 @@ check_reader(struct bench *b, int self)
     }
     MODEL_REQUIRE(err == (b->was_closed ? AIMDB_ECLOSED : AIMDB_EEMPTY),
                   "thread %d finds %s after everything", self, aimdb_err_name(err));
-    if (!is_mailbox(b) || reader->mode_ == AIMDBI_OBSERVES) {
+    if (!reader_competes(reader)) {
         MODEL_REQUIRE(account->start + accounted(b, reader) == total,
                       "thread %d accounts for %zd pushes from %zd, of %zu", self,
                       (ptrdiff_t) accounted(b, reader), (ptrdiff_t) account->start, total);

@@ -22,7 +22,7 @@ bench_got_value(struct bench *b, const aimdb_reader *reader, struct account *acc
     MODEL_REQUIRE(number > *last, "value %zu came after %zu of the same writer", number, *last);
     *last = number;
     size_t position = account->start + accounted(b, reader) - 1;
-    if (is_mailbox(b) && reader->mode_ == AIMDBI_TAKES) {
+    if (reader_competes(reader)) {
         MODEL_REQUIRE(!b->was_taken[value->id], "value %zu was taken twice", value->id);
         b->was_taken[value->id] = true;
         position = model_known(&b->rec->taken_) / AIMDBI_STEP - 1; // its own take
@@ -103,7 +103,7 @@ known_news(const struct bench *b, int self)
 {
     const aimdb_record *rec = b->rec;
     const aimdb_reader *reader = &b->readers[self];
-    bool takes = is_mailbox(b) && reader->mode_ == AIMDBI_TAKES;
+    bool takes = reader_competes(reader);
     size_t seen = takes ? model_known(&rec->taken_) : load_relaxed(&reader->cursor_);
     return count_difference(model_known(&rec->commit_) & AIMDBI_COUNT, seen);
 }
