@@ -152,6 +152,28 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size);
 AIMDB_API aimdb_err
 aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t count);
 
+// aimdb_produce_wait produces into a ring, and waits until all its consumers have finished with the
+// value.
+//
+// A consumer has finished when its call for the value is over, or its aimdb_done came, or when it was
+// overrun and missed the value (its `missed` tells). Readers that pull are not waited for. Where the
+// executor has no threads, this one runs what is ready meanwhile (aimdb_poll_new).
+//
+//   record     an open record over a ring
+//   value      one value of the record's type
+//   size       bytes of it
+//   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER: none
+//   Returns    AIMDB_OK; _ETIMEDOUT: the value is in the ring, but not all have finished with it;
+//              _ECLOSED: refused, or a close gave up before they had; _ENOTSUP for other buffers;
+//              _EBUSY in a callback of the same executor, which may be needed for the consumers; and
+//              what aimdb_produce returns
+//   Thread     any outside of callbacks
+//   ISR        no                     Blocks  until then
+//   Alloc      none                   Cost    a produce, and a heavy fence each time it looks
+//   Source     SPEC P6
+AIMDB_API AIMDB_MUST_CHECK aimdb_err
+aimdb_produce_wait(aimdb_record *record, const void *value, size_t size, aimdb_time deadline);
+
 // aimdb_emit produces into a record from inside a producer function, source or consumer.
 //
 //   ctx        what the callback was given

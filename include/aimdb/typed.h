@@ -27,6 +27,7 @@
 //   NAME_emitted_by(b, record, task)              aimdb_emitted_by
 //   NAME_produce(record, &value)                  aimdb_produce
 //   NAME_produce_n(record, values, n)             aimdb_produce_n
+//   NAME_produce_wait(record, &value, deadline)   aimdb_produce_wait
 //   NAME_emit(ctx, record, &value)                aimdb_emit
 //   NAME_subscribe(record, &reader)               aimdb_subscribe
 //   NAME_observe(record, &reader)                 aimdb_observe
@@ -149,6 +150,11 @@
     AIMDB_INLINE_ aimdb_err NAME##_produce_n(NAME##_record record, const T *values, size_t n)      \
     {                                                                                              \
         return aimdb_produce_n(record.raw, values, sizeof(T), n);                                  \
+    }                                                                                              \
+    AIMDB_INLINE_ AIMDB_MUST_CHECK aimdb_err NAME##_produce_wait(                                  \
+        NAME##_record record, const T *value, aimdb_time deadline)                                 \
+    {                                                                                              \
+        return aimdb_produce_wait(record.raw, value, sizeof(T), deadline);                         \
     }                                                                                              \
     AIMDB_INLINE_ aimdb_err NAME##_emit(aimdb_ctx *ctx, NAME##_record record, const T *value)      \
     {                                                                                              \

@@ -199,6 +199,8 @@ connect_records(aimdb_builder *builder, aimdb *db)
         if (!db->tasks[i]->is_source) {
             aimdb_record *rec = db->tasks[i]->reader.record_;
             aimdbi_reader_init(&db->tasks[i]->reader, rec, AIMDBI_TAKES);
+            store_relaxed(&db->tasks[i]->finished_, // relaxed: not shared yet
+                          load_relaxed(&db->tasks[i]->reader.cursor_));
         }
     }
     for (const struct aimdbi_declaration *d = builder->declarations; d; d = d->next) {

@@ -65,12 +65,17 @@ struct aimdb_task {
         aimdb_time wake_at;                                                // source: the executor's
         aimdb_err (*call)(aimdb_ctx *ctx, aimdb_fn fn, const void *value); // consumer: constant
     };
-    aimdb_reader reader;            // a source has only .record_; written by the running thread
-    aimdb_word defer_;              // phase and turn of an asynchronous value, see task.c
+    aimdb_reader reader; // a source has only .record_; written by the running thread
+    union {
+        aimdb_word defer_;    // consumer: phase and turn of an asynchronous value, see task.c
+        aimdb_word overruns_; // source: running thread
+    };
+    union {
+        size_t lag;     // consumer: missed just before the next value; running thread
+        aimdb_time due; // source: when its next step is due; running thread
+    };
     aimdb_word errors_;             // running thread, and aimdb_done
-    aimdb_word overruns_;           // source: running thread
-    size_t lag;                     // missed just before the next value; running thread
-    aimdb_time due;                 // source: when its next step is due; running thread
+    aimdb_word finished_;           // consumer of a ring: pushes it has finished with, see flush.c
     struct aimdbi_latency *latency; // with `stamp`; of a source: how late its steps begin
     // Of lags; of a source's overruns.
     struct aimdbi_complaint of_lags;

@@ -73,7 +73,7 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
     }
     aimdb_task_stats now = { .received = load_relaxed(&task->reader.received_),
                              .errors = load_relaxed(&task->errors_),
-                             .overruns = load_relaxed(&task->overruns_) };
+                             .overruns = task->is_source ? load_relaxed(&task->overruns_) : 0 };
     if (!task->is_source) {
         now.missed = load_relaxed(&task->reader.missed_);
         now.skipped = skipped(&task->reader);

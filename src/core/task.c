@@ -15,6 +15,7 @@
 //
 // The states of a task and their invariants are in db.h. Source: SPEC D1-D7.
 #include "executor.h"
+#include "flush.h"
 #include "latency.h"
 #include "reader.h"
 #include "text.h"
@@ -340,6 +341,9 @@ hand_on(aimdb_task *task, const struct block *block, struct run *run)
         if (call_consumer(task, value, block->stamps ? block->stamps[i] : 0)) {
             return DEFERRED;
         }
+        if (load_relaxed(&reader->record_->flushers_) > 0) { // relaxed: seen at the end, if not now
+            flush_note(task, load_relaxed(&reader->cursor_));
+        }
         value += reader->record_->size;
     }
     return FULL;
@@ -523,13 +527,19 @@ aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan)
     bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
     struct run run = { .left = loan->values };
     size_t seen_before = reader_seen(&task->reader);
+    if (ring && load_relaxed(&task->finished_) != seen_before) {
+        flush_note(task, seen_before); // a value that was deferred
+    }
     enum flow flow =
         ring ? deliver_ring(task, loan->scratch, &run) : deliver_latest(task, loan->scratch, &run);
     loan->values = run.left;
+    size_t seen = reader_seen(&task->reader);
+    if (ring && seen != seen_before) {
+        flush_note(task, flow == DEFERRED ? seen - AIMDBI_STEP : seen);
+    }
     switch (flow) {
     case DRY:
-        return run_dry(task, (reader_seen(&task->reader) - seen_before) / AIMDBI_STEP,
-                       loan->watches);
+        return run_dry(task, (seen - seen_before) / AIMDBI_STEP, loan->watches);
     case DEFERRED:
         return wait_for_done(task);
     case ABANDONED:
