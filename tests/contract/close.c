@@ -82,13 +82,16 @@ latest_and_mailbox_are_drained_as_well(void **state)
 
 struct hop {
     number_record to;
-    struct gate *start; // the first of a pipeline waits for it
+    struct gate *inside; // counts calls
+    struct gate *start;  // the first of a pipeline waits for it
 };
 
 static aimdb_err
 hop_on(aimdb_ctx *ctx, const struct number *value)
 {
     struct hop *hop = aimdb_user(ctx);
+    if (hop->inside != NULL)
+        gate_add(hop->inside, 1);
     if (hop->start != NULL)
         gate_wait(hop->start, 1);
     CHECK_OK(number_emit(ctx, hop->to, value));
@@ -139,12 +142,14 @@ closing_waits_for_what_a_call_in_progress_emits(void **state)
     struct hop *hop = world_memory(w, sizeof *hop);
     number_record a = number_configure(w->builder, "a", AIMDB_SPMC_RING(4));
     hop->to = number_configure(w->builder, "b", AIMDB_SPMC_RING(4));
+    hop->inside = gate_new(w);
     hop->start = gate_new(w);
     number_record probe = probe_new(w);
     CHECK(number_add_consumer(w->builder, a, hop_on, hop) != NULL);
     sink_attach(w, hop->to, sink, true);
     world_build(w);
     push(a, 1);
+    gate_wait(hop->inside, 1);
     struct closer *closer = closer_start(w, AIMDB_FOREVER);
     probe_until_closing(probe);
     helper_until_asleep(closer->helper);
@@ -180,6 +185,61 @@ values_from_outside_are_refused_once_closing_began(void **state)
     CHECK_EQ(1, record_stats(ring).produced);
     CHECK_EQ(0, record_stats(latest).produced + record_stats(mailbox).produced);
     CHECK_EQ(1, gate_count(sink->calls));
+}
+
+struct latecomer {
+    number_record record;
+    struct gate *inside, *go;
+    aimdb_err err;
+};
+
+static aimdb_err
+hold_back(aimdb_ctx *ctx, struct number *value)
+{
+    struct latecomer *latecomer = aimdb_user(ctx);
+    (void) value;
+    gate_add(latecomer->inside, 1);
+    gate_wait(latecomer->go, 1);
+    return AIMDB_OK;
+}
+
+static void
+come_too_late(void *arg)
+{
+    struct latecomer *latecomer = arg;
+    latecomer->err = number_produce(latecomer->record, &(struct number){ 1 });
+}
+
+// It was let in before the closing began, and comes to the buffer when that is closed.
+// proves X1 P4
+static void
+value_held_by_its_producer_function_over_the_close_is_refused(void **state)
+{
+    static const char *const keys[] = { "ring", "latest", "mailbox", "one.writer" };
+    const aimdb_buffer_cfg cfgs[] = { AIMDB_SPMC_RING(4), AIMDB_SINGLE_LATEST, AIMDB_MAILBOX,
+                                      AIMDB_SPMC_RING(4, .one_writer = true) };
+    struct world *w = *state;
+    struct latecomer *latecomers[4];
+    struct helper *helpers[4];
+    struct gate *inside = gate_new(w), *go = gate_new(w);
+    for (size_t i = 0; i < 4; i++) {
+        latecomers[i] = world_memory(w, sizeof *latecomers[i]);
+        *latecomers[i] = (struct latecomer){ .inside = inside, .go = go };
+        latecomers[i]->record = number_configure(w->builder, keys[i], cfgs[i]);
+        number_set_producer(w->builder, latecomers[i]->record, hold_back, latecomers[i]);
+    }
+    world_build(w);
+    for (size_t i = 0; i < 4; i++)
+        helpers[i] = helper_start(w, come_too_late, latecomers[i]);
+    gate_wait(inside, 4);
+    aimdb_close_report report = world_close(w);
+    gate_add(go, 1);
+    for (size_t i = 0; i < 4; i++) {
+        helper_join(helpers[i]);
+        CHECK_ERR(AIMDB_ECLOSED, latecomers[i]->err);
+        CHECK_EQ(0, record_stats(latecomers[i]->record).produced);
+    }
+    report_is(&report, 0, 0, false);
 }
 
 // Deadlines ------------------------------------------------------------------------------------
@@ -222,7 +282,7 @@ deadline_passes(struct world *w, aimdb_time deadline, bool blocking)
     number_unsubscribe(&reader);
 }
 
-// proves X1
+// proves X1 P4
 static void
 deadline_of_now_loses_what_is_still_in_the_buffers_and_says_so(void **state)
 {
@@ -669,6 +729,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(pipeline_empties_front_to_back),
         CONTRACT_TEST(closing_waits_for_what_a_call_in_progress_emits),
         CONTRACT_TEST(values_from_outside_are_refused_once_closing_began),
+        CONTRACT_TEST(value_held_by_its_producer_function_over_the_close_is_refused),
         CONTRACT_TEST(deadline_of_now_loses_what_is_still_in_the_buffers_and_says_so),
         CONTRACT_TEST(deadline_passes_while_a_blocking_consumer_blocks),
         CONTRACT_TEST(deadline_in_the_future_passes_while_a_consumer_is_stuck),

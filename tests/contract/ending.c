@@ -151,11 +151,15 @@ static void
 stop_from_a_consumer_ends_run(void **state)
 {
     struct world *w = *state;
+    struct runner *runner;
     number_record record = number_configure(w->builder, "stop", AIMDB_SPMC_RING(4));
     CHECK(number_add_consumer(w->builder, record, stop_consumed, w) != NULL);
     world_build(w);
+    struct helper *helper = runner_start(w, &runner);
+    helper_until_asleep(helper);
     push(record, 1);
-    CHECK_OK(aimdb_run(w->db));
+    helper_join(helper);
+    CHECK_OK(runner->err);
 }
 
 // X3: fork -------------------------------------------------------------------------------------
