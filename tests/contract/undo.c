@@ -184,6 +184,7 @@ static void
 every_thread_may_be_refused_and_none_is_left(void **state)
 {
     struct world *w = *state;
+    SKIP_IF_SIMULATED("threads as such");
     struct scene *scene = scene_new(w);
     unsigned threads = contract_thread_count();
     aimdb_err err = AIMDB_EIO;
@@ -214,6 +215,7 @@ static void
 builder_that_found_no_thread_can_build_when_there_are_some(void **state)
 {
     struct world *w = *state;
+    SKIP_IF_SIMULATED("threads as such");
     struct scene *scene = scene_new(w);
     if (CONTRACT_SANITIZED || !contract_blocking_threads_are_its_own())
         skip();
@@ -291,6 +293,7 @@ static void
 pool_calls_consumers_in_threads_of_its_own(void **state)
 {
     struct world *w = *state;
+    SKIP_IF_SIMULATED("threads as such");
     struct sink *sink = sink_new(w, 4);
     number_record record = number_configure(w->builder, "own", AIMDB_SPMC_RING(64));
     pthread_t self = pthread_self();
