@@ -99,13 +99,13 @@ aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan);
 AIMDBI_SHARED aimdb_time
 aimdbi_source_step(aimdb_task *task);
 
-// Announces a step, where the executor wants to know. On paths that cost a system call anyway; what
+// Announces a step, where the executor wants to know. Before sleeps, and where figures are read; what
 // is fast looks at the gate as part of what it does (aimdbi_gate_pass).
 static inline void
-aimdbi_step(const aimdb *db)
+aimdbi_step(const aimdb *db, bool moves)
 {
     if (load_relaxed(&db->gate_) & AIMDBI_GATE_STEPS) { // relaxed: set before the build ended
-        db->executor->ops->step(db->executor, true);
+        db->executor->ops->step(db->executor, moves);
     }
 }
 

@@ -216,7 +216,7 @@ static void
 sleep_until_news(aimdb_reader *reader, aimdb_time deadline)
 {
     aimdb_record *rec = reader->record_;
-    aimdbi_step(rec->db);
+    aimdbi_step(rec->db, true);
     (void) fetch_add_acq_rel(&rec->waiters_, 1);
     uint32_t ticket = signal_load_acquire(&rec->wakes_);
     if (park_announce(rec, reader_seen(reader)) || !aimdbi_reader_has_news(reader)) {

@@ -444,12 +444,12 @@ park(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
     store_release(&task->state_, AIMDBI_PARKING); // before PARKED: a waker sees it [K1]
-    aimdbi_step(rec->db);
+    aimdbi_step(rec->db, true);
     if (!park_announce(rec, reader_seen(&task->reader)) && aimdbi_reader_has_news(&task->reader)) {
         return queue_again(task, AIMDBI_AGAIN);
     }
     size_t parking = AIMDBI_PARKING;
-    aimdbi_step(rec->db);
+    aimdbi_step(rec->db, true);
     // If it fails it need not acquire: what the waker did is acquired by the next park_announce() at
     // the latest, and a fruitless run before that does no harm.
     if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
@@ -462,7 +462,7 @@ static enum aimdbi_verdict
 wait_for_done(aimdb_task *task)
 {
     size_t deferring = AIMDBI_DEFERRING;
-    aimdbi_step(db_of(task));
+    aimdbi_step(db_of(task), true);
     // [A2] pairs with resume(). If aimdb_done was quicker, its new turn in defer_ must be seen by
     // whichever thread runs the task next: this one acquires it, and queue_again() releases it.
     if (!cas_acq_rel(&task->state_, &deferring, AIMDBI_WAITING)) {

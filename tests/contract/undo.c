@@ -185,6 +185,7 @@ static void
 refuse_every_thread(struct scene *scene)
 {
     struct world *w = scene->w;
+    SKIP_IF_SIMULATED("threads as such");
     unsigned threads = contract_thread_count();
     aimdb_err err = AIMDB_EIO;
     int n = 0;
@@ -237,6 +238,7 @@ static void
 builder_that_found_no_thread_can_build_when_there_are_some(void **state)
 {
     struct world *w = *state;
+    SKIP_IF_SIMULATED("threads as such");
     struct scene *scene = scene_new(w);
     if (CONTRACT_SANITIZED || !contract_blocking_threads_are_its_own())
         skip();
@@ -314,6 +316,7 @@ static void
 pool_calls_consumers_in_threads_of_its_own(void **state)
 {
     struct world *w = *state;
+    SKIP_IF_SIMULATED("threads as such");
     struct sink *sink = sink_new(w, 4);
     number_record record = number_configure(w->builder, "own", AIMDB_SPMC_RING(64));
     pthread_t self = pthread_self();

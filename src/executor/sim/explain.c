@@ -16,10 +16,13 @@ say_span(FILE *out, aimdb_time span)
 // --- consumers and sources -----------------------------------------------------------------------
 
 static uint64_t
-pending_of(aimdb_task *task)
+pending_of(struct aimdbi_sim *sim, aimdb_task *task)
 {
     aimdb_task_stats stats = { .size = sizeof stats };
-    return aimdb_task_metrics(task, &stats) == AIMDB_OK ? stats.pending : 0;
+    sim->is_still = true;
+    aimdb_err err = aimdb_task_metrics(task, &stats);
+    sim->is_still = false;
+    return err == AIMDB_OK ? stats.pending : 0;
 }
 
 static bool
@@ -47,9 +50,9 @@ is_over(const struct aimdbi_sim *sim)
 }
 
 static void
-explain_consumer(const struct aimdbi_sim *sim, FILE *out, aimdb_task *task)
+explain_consumer(struct aimdbi_sim *sim, FILE *out, aimdb_task *task)
 {
-    uint64_t pending = pending_of(task);
+    uint64_t pending = pending_of(sim, task);
     if (is_consumer_in(task, AIMDBI_WAITING)) {
         (void) fprintf(out, "  ");
         say_task(out, task);
@@ -167,7 +170,7 @@ explain_actor(const struct aimdbi_sim *sim, FILE *out, const struct aimdbi_actor
 }
 
 static void
-explain(const struct aimdbi_sim *sim, FILE *out)
+explain(struct aimdbi_sim *sim, FILE *out)
 {
     (void) fprintf(out, "sim: seed %llu, ", (unsigned long long) sim->seed);
     say_span(out, sim->now);
@@ -190,7 +193,7 @@ explain(const struct aimdbi_sim *sim, FILE *out)
 void
 aimdb_sim_explain(const aimdb_executor *executor, FILE *out)
 {
-    const struct aimdbi_sim *sim = aimdbi_sim_here();
+    struct aimdbi_sim *sim = aimdbi_sim_here();
     if (out && sim && executor == &sim->base) {
         explain(sim, out);
     }
@@ -199,7 +202,7 @@ aimdb_sim_explain(const aimdb_executor *executor, FILE *out)
 // --- sums ----------------------------------------------------------------------------------------
 
 void
-aimdbi_sim_count(const struct aimdbi_sim *sim, aimdb_sim_report *ret)
+aimdbi_sim_count(struct aimdbi_sim *sim, aimdb_sim_report *ret)
 {
     *ret = (aimdb_sim_report){ .size = sizeof *ret,
                                .seed = sim->seed,
@@ -213,7 +216,7 @@ aimdbi_sim_count(const struct aimdbi_sim *sim, aimdb_sim_report *ret)
         for (size_t i = 0; i < known->db->task_count; i++) {
             aimdb_task *task = known->db->tasks[i];
             ret->waiting += is_consumer_in(task, AIMDBI_WAITING);
-            ret->pending += is_consumer_in(task, AIMDBI_IDLE) ? pending_of(task) : 0;
+            ret->pending += is_consumer_in(task, AIMDBI_IDLE) ? pending_of(sim, task) : 0;
         }
     }
 }

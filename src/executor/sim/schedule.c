@@ -246,8 +246,8 @@ aimdbi_sim_give_way(struct aimdbi_sim *sim)
 void
 aimdbi_sim_step(struct aimdbi_sim *sim, bool moves)
 {
-    if (!sim->is_entered) {
-        return; // a database whose simulation is over
+    if (!sim->is_entered || sim->is_still) {
+        return; // the simulation of a database that lives on is over; or nothing is to happen
     }
     sim->steps++;
     if (++sim->steps_at_now >= MANY_STEPS) {

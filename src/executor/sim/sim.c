@@ -389,8 +389,9 @@ aimdb_sim_new(const aimdb_sim_options *options)
     if (options && !aimdbi_take_options(&given, sizeof given, options)) {
         return NULL;
     }
-    if (given.workers > WORKERS_MAX || given.time_limit < 0 || aimdbp_virtual()) {
-        return NULL;
+    const struct aimdbi_sim *here = aimdbi_sim_here();
+    if (given.workers > WORKERS_MAX || given.time_limit < 0 || (here && !is_forked(here))) {
+        return NULL; // the child of a fork may leave that of its parent for one of its own
     }
     struct aimdbi_sim *sim = aimdbp_alloc(sizeof *sim, sizeof(void *));
     if (!sim) {
@@ -451,7 +452,7 @@ aimdb_sim_spawn(aimdb_executor *executor, const char *name, void (*fn)(void *use
 }
 
 static void
-hand_out_report(const struct aimdbi_sim *sim, aimdb_sim_report *ret)
+hand_out_report(struct aimdbi_sim *sim, aimdb_sim_report *ret)
 {
     aimdb_sim_report report;
     aimdbi_sim_count(sim, &report);

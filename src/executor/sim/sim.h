@@ -71,6 +71,7 @@ struct aimdbi_sim {
     aimdb_executor base;
     struct aimdbp_virtual replacement;
     bool is_entered; // the thread is in the simulation
+    bool is_still;   // figures are read: no steps
     bool is_ending;  // workers, blockers and the sourcer are to end
     bool is_stuck;   // the root is to say so
     bool is_late;    // the root's limit of time was passed
@@ -174,7 +175,7 @@ aimdbi_sim_free_blocker(aimdb_task *task);
 // --- explain.c: who waits for what ---
 
 void
-aimdbi_sim_count(const struct aimdbi_sim *sim, aimdb_sim_report *ret);
+aimdbi_sim_count(struct aimdbi_sim *sim, aimdb_sim_report *ret);
 
 // The root waits for what cannot happen any more: tells on_stuck, or the world, and stops the program.
 _Noreturn void
