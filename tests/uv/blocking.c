@@ -248,6 +248,25 @@ closing_in_the_loop_runs_a_consumer_that_was_held_back(void **state)
     place_end(p);
 }
 
+static void
+consumers_of_an_open_database_go_back_to_the_pool_after_a_close_in_the_loop(void **state)
+{
+    struct place *p = place_of(state);
+    struct sink *sink = sink_new(&p->w, NOTES);
+    struct diary *diary = diary_new(p, sink);
+    struct annex *annex = annex_new(&p->w, p->w.executor, sink_new(&p->w, 8), false);
+    diary->span = AIMDB_US(20);
+    number_record record = request_is_out(p, diary);
+    push_range(record, 2, 1000);
+    CHECK_OK(aimdb_close(annex->db, AIMDB_FOREVER, NULL)); // may call the other database's consumer
+    size_t helped = sink->count;
+    CHECK(helped < 1000);
+    RUN_UNTIL(&p->loop, gate_count(sink->calls) == 1000);
+    for (size_t i = helped; i < 1000; i++)
+        CHECK(!diary->in_loop[i]);
+    annex_free(annex);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -257,6 +276,7 @@ main(int argc, char **argv)
         UV_TEST(slow_consumer_gives_its_thread_to_another_after_a_while),
         UV_TEST(closing_in_the_loop_runs_a_consumer_whose_request_is_out),
         UV_TEST(closing_in_the_loop_runs_a_consumer_that_was_held_back),
+        UV_TEST(consumers_of_an_open_database_go_back_to_the_pool_after_a_close_in_the_loop),
     };
     if (setenv("UV_THREADPOOL_SIZE", "2", 1) != 0)
         return 2;

@@ -84,6 +84,13 @@ append(struct aimdbi_loop *loop, aimdb_task *task)
     loop->last = task;
 }
 
+// Somebody else has taken a ready task, which must not run on this thread.
+static bool
+is_diverted(struct aimdbi_loop *loop, aimdb_task *task)
+{
+    return task->blocking && loop->hooks->divert && loop->hooks->divert(loop, task);
+}
+
 // Moves the inbox behind the queue, oldest first, and its sources among the due ones.
 static void
 collect(struct aimdbi_loop *loop)
@@ -103,8 +110,7 @@ collect(struct aimdbi_loop *loop)
         aimdb_task *next = oldest->next_ready;
         if (oldest->is_source) {
             aimdbi_due_add(&loop->due, oldest);
-        } else if (!oldest->blocking || !loop->hooks->divert ||
-                   !loop->hooks->divert(loop, oldest)) {
+        } else if (!is_diverted(loop, oldest)) {
             append(loop, oldest);
         }
         oldest = next;
@@ -140,6 +146,9 @@ run_task(struct aimdbi_loop *loop, size_t budget)
     // A task that runs dry sleeps at once: there is no thread here to look away with.
     struct aimdbi_loan loan = { loop->scratch, values, false };
     loop->first = task->next_ready;
+    if (is_diverted(loop, task)) { // it was let in while a thread waited, and that is over
+        return 1;
+    }
     if (aimdbi_task_run(task, &loan) == AIMDBI_GONE) {
         aimdbi_rest_note(&loop->rest);
     } else {
