@@ -323,6 +323,38 @@ deadline_passes_while_the_loop_closes_and_a_consumer_is_stuck(void **state)
     place_end(p);
 }
 
+// The first call lasts until the deadline has passed.
+struct snail {
+    aimdb_time deadline;
+    uint64_t calls;
+};
+
+static aimdb_err
+crawl(aimdb_ctx *ctx, const struct number *value)
+{
+    struct snail *snail = aimdb_user(ctx);
+    (void) value;
+    snail->calls++;
+    burn_until(snail->deadline);
+    return AIMDB_OK;
+}
+
+static void
+deadline_is_kept_by_a_loop_that_calls_the_consumers_itself(void **state)
+{
+    struct place *p = place_of(state);
+    struct snail snail = { .calls = 0 };
+    aimdb_close_report report = { .size = sizeof report };
+    number_record record = number_configure(p->w.builder, "r", AIMDB_SPMC_RING(64));
+    CHECK(number_add_consumer(p->w.builder, record, crawl, &snail) != NULL);
+    world_build(&p->w);
+    push_range(record, 1, 50);
+    snail.deadline = aimdb_clock() + AIMDB_MS(200);
+    CHECK_OK(aimdb_close(p->w.db, snail.deadline, &report));
+    CHECK(snail.calls <= 1); // none, if this thread was held up before the first one
+    report_is(&report, snail.calls, 50 - snail.calls, true);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -338,6 +370,7 @@ main(int argc, char **argv)
         UV_TEST(the_loop_frees_what_another_thread_closes),
         UV_TEST(deadline_passes_while_another_thread_closes_and_a_consumer_is_stuck),
         UV_TEST(deadline_passes_while_the_loop_closes_and_a_consumer_is_stuck),
+        UV_TEST(deadline_is_kept_by_a_loop_that_calls_the_consumers_itself),
     };
     return CONTRACT_RUN(tests, argc, argv);
 }

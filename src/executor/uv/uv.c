@@ -228,7 +228,7 @@ turn(struct uv_executor *executor)
     if (load_acquire(&executor->loop.forked_)) {
         return;
     }
-    (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES);
+    (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES, AIMDB_FOREVER);
     set_timer(executor);
     set_ref(executor);
 }
