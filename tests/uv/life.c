@@ -261,6 +261,49 @@ database_is_built_in_a_callback_of_the_loop(void **state)
     RUN_TO_THE_END(&p->loop);
 }
 
+// A consumer each of whose calls takes longer than a slice, and what the loop did meanwhile.
+struct crowd {
+    uint64_t calls, calls_in_turn, most;
+};
+
+static aimdb_err
+elbow(aimdb_ctx *ctx, const struct number *value)
+{
+    struct crowd *crowd = aimdb_user(ctx);
+    (void) value;
+    crowd->calls++;
+    if (++crowd->calls_in_turn > crowd->most)
+        crowd->most = crowd->calls_in_turn;
+    burn_until(aimdb_clock() + AIMDB_MS(2));
+    return AIMDB_OK;
+}
+
+static void
+begin_turn(uv_idle_t *idle)
+{
+    struct crowd *crowd = idle->data;
+    crowd->calls_in_turn = 0;
+}
+
+// proves D5, for the loop's other handles
+static void
+slow_consumer_gives_the_loop_its_turn_after_each_call(void **state)
+{
+    struct place *p = place_of(state);
+    struct crowd crowd = { .calls = 0 };
+    uv_idle_t idle = { .data = &crowd };
+    number_record record = number_configure(p->w.builder, "r", AIMDB_SPMC_RING(64));
+    CHECK(number_add_consumer(p->w.builder, record, elbow, &crowd) != NULL);
+    CHECK_EQ(0, uv_idle_init(&p->loop, &idle));
+    CHECK_EQ(0, uv_idle_start(&idle, begin_turn));
+    world_build(&p->w);
+    push_range(record, 1, 20);
+    RUN_UNTIL(&p->loop, crowd.calls == 20);
+    CHECK_EQ(1, crowd.most);
+    uv_close((uv_handle_t *) &idle, NULL);
+    place_end(p);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -274,6 +317,7 @@ main(int argc, char **argv)
         UV_TEST(token_that_is_finished_after_the_loop_is_gone_frees_the_memory),
         UV_TEST(executor_that_never_had_a_database_is_freed),
         UV_TEST(database_is_built_in_a_callback_of_the_loop),
+        UV_TEST(slow_consumer_gives_the_loop_its_turn_after_each_call),
     };
     return CONTRACT_RUN(tests, argc, argv);
 }

@@ -228,7 +228,9 @@ turn(struct uv_executor *executor)
     if (load_acquire(&executor->loop.forked_)) {
         return;
     }
-    (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES, AIMDB_FOREVER);
+    // The loop's other handles wait, whoever they are [D5].
+    aimdb_time until = aimdbp_clock() + AIMDBI_LOOP_SLICE;
+    (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES, until);
     set_timer(executor);
     set_ref(executor);
 }
