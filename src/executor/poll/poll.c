@@ -274,5 +274,5 @@ aimdb_dispatch(aimdb_executor *executor, size_t budget)
     if (!poll) {
         return executor ? AIMDB_ENOTSUP : AIMDB_EINVAL;
     }
-    return aimdbi_loop_dispatch(&poll->loop, budget ? budget : AIMDBI_RUN_VALUES);
+    return aimdbi_loop_dispatch(&poll->loop, budget ? budget : AIMDBI_RUN_VALUES, AIMDB_FOREVER);
 }
