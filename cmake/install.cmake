@@ -4,6 +4,10 @@
 
 include(CMakePackageConfigHelpers)
 
+set(aimdb_headers_left_out)
+if(NOT AIMDB_BUILD_UV)
+    set(aimdb_headers_left_out PATTERN "uv.h" EXCLUDE)
+endif()
 set(aimdb_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aimdb")
 
 install(
@@ -19,6 +23,7 @@ install(
     DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
     FILES_MATCHING
     PATTERN "*.h"
+    ${aimdb_headers_left_out}
 )
 
 # CMake package. Before 1.0 a minor release may break its users (Semantic Versioning 2.0.0, 4).
@@ -66,6 +71,25 @@ install(
     FILES "${PROJECT_BINARY_DIR}/aimdb.pc"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
 )
+
+# The component uv.
+if(AIMDB_BUILD_UV)
+    install(
+        TARGETS aimdb_uv aimdb_uv_static
+        EXPORT aimdbUvTargets
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+        INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+    )
+    install(EXPORT aimdbUvTargets NAMESPACE aimdb:: DESTINATION "${aimdb_package_dir}")
+    configure_file(
+        "${PROJECT_SOURCE_DIR}/cmake/aimdb-uv.pc.in" "${PROJECT_BINARY_DIR}/aimdb-uv.pc" @ONLY
+    )
+    install(
+        FILES "${PROJECT_BINARY_DIR}/aimdb-uv.pc"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+    )
+endif()
 
 # The manual, made from the headers.
 if(AIMDB_BUILD_REFERENCE)

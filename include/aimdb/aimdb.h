@@ -10,6 +10,7 @@
 #include <aimdb/executor.h>
 #include <aimdb/metrics.h>
 #include <aimdb/record.h>
+#include <aimdb/sim.h>
 #include <aimdb/typed.h>
 
 #endif

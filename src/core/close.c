@@ -19,9 +19,10 @@
 //
 // Source: SPEC X1-X4; docs/adr/0006.
 #include "executor.h"
+#include "flush.h"
 #include "reader.h"
 
-#define IN_FLIGHT_PATIENCE 10000 // looks at a push in flight, most of them after yielding
+#define IN_FLIGHT_PATIENCE 500 // looks at a push in flight: some 20 ms, most of them asleep
 
 static size_t
 pushes_of(const aimdb *db)
@@ -184,12 +185,19 @@ lost_in(const aimdb_record *rec)
     return lost;
 }
 
+static void
+announce(aimdb *db, aimdbi_signal *signal)
+{
+    (void) signal_add_release(signal, 1);
+    aimdbp_wake_all(signal);
+    db->executor->ops->nudge(db->executor);
+}
+
 // Lets aimdb_run look again.
 static void
 wake_runner(aimdb *db)
 {
-    (void) signal_add_release(&db->stopped, 1);
-    aimdbp_wake_all(&db->stopped);
+    announce(db, &db->stopped);
 }
 
 static void
@@ -200,6 +208,18 @@ close_gate(aimdb *db)
     fence_heavy_of(db);
     db->executor->ops->retire(db->executor, db);
     wake_runner(db);
+}
+
+// Those that were abandoned finish with nothing any more.
+static void
+tell_flushers(aimdb *db)
+{
+    fence_heavy_of(db); // pairs with [F3] of flush.c: the tasks have LEFT, then flushers_
+    for (size_t i = 0; i < db->record_count; i++) {
+        if (load_relaxed(&db->records[i]->flushers_) > 0) { // relaxed: ordered by the fence
+            aimdbi_flush_tell(db->records[i]);
+        }
+    }
 }
 
 static void
@@ -215,6 +235,7 @@ close_now(aimdb *db, aimdb_time deadline)
         (void) all_left_or_abandoned(db);
     }
     db->executor->ops->close(db->executor, db);
+    tell_flushers(db);
     db->report.delivered = delivered_so_far(db) - before;
     db->report.timed_out = timed_out;
     for (size_t i = 0; i < db->record_count; i++) {
@@ -222,8 +243,7 @@ close_now(aimdb *db, aimdb_time deadline)
     }
     aimdbp_fork_unwatch(&db->fork_watch);
     store_release(&db->phase_, AIMDBI_ENDED_PHASE); // publishes the report
-    (void) signal_add_release(&db->ended, 1);
-    aimdbp_wake_all(&db->ended);
+    announce(db, &db->ended);
 }
 
 static void
@@ -234,7 +254,7 @@ wait_for_the_other_closer(aimdb *db)
         if (load_acquire(&db->phase_) == AIMDBI_ENDED_PHASE) {
             return;
         }
-        aimdbp_wait(&db->ended, ticket, AIMDB_FOREVER);
+        db->executor->ops->wait(db->executor, &db->ended, ticket, AIMDB_FOREVER);
     }
 }
 
@@ -299,11 +319,11 @@ aimdb_run(aimdb *db)
         if (load_acquire(&db->stop_)) {
             break;
         }
-        if (gate) {
+        if (gate & AIMDBI_GATE_CLOSING) {
             err = AIMDB_ECLOSED;
             break;
         }
-        aimdbp_wait(&db->stopped, ticket, AIMDB_FOREVER);
+        db->executor->ops->wait(db->executor, &db->stopped, ticket, AIMDB_FOREVER);
     }
     aimdbi_db_release(db);
     return err;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading counters. Loads only; nothing that runs is disturbed. Source: SPEC section 10.
-#include "db.h"
+#include "executor.h"
 #include "latency.h"
 #include "reader.h"
 
@@ -28,8 +28,7 @@ skipped(const aimdb_reader *reader)
 {
     const aimdb_record *rec = reader->record_;
     uint64_t so_far = load_relaxed(&reader->skipped_);
-    if (rec->buffer == AIMDB_BUFFER_SPMC_RING ||
-        (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES)) {
+    if (rec->buffer == AIMDB_BUFFER_SPMC_RING || reader_competes(reader)) {
         return so_far;
     }
     size_t commit = load_acquire(&rec->commit_) & AIMDBI_COUNT;
@@ -49,12 +48,22 @@ overwritten(const aimdb_record *rec, size_t commit)
     return load_relaxed(&rec->overwritten_) + passed;
 }
 
+// Loops that wait for a figure are steps of a simulation as well.
+static void
+look(const aimdb_record *rec)
+{
+    if (rec->db) {
+        aimdbi_step(rec->db, false);
+    }
+}
+
 aimdb_err
 aimdb_record_metrics(aimdb_record *record, aimdb_record_stats *stats)
 {
     if (!record || !stats) {
         return AIMDB_EINVAL;
     }
+    look(record);
     size_t commit = load_acquire(&record->commit_) & AIMDBI_COUNT;
     aimdb_record_stats now = { .produced = commit / AIMDBI_STEP,
                                .refused = load_relaxed(&record->refused_),
@@ -72,9 +81,10 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
     if (!task || !stats) {
         return AIMDB_EINVAL;
     }
+    look(task->reader.record_);
     aimdb_task_stats now = { .received = load_relaxed(&task->reader.received_),
                              .errors = load_relaxed(&task->errors_),
-                             .overruns = load_relaxed(&task->overruns_) };
+                             .overruns = task->is_source ? load_relaxed(&task->overruns_) : 0 };
     if (!task->is_source) {
         now.missed = load_relaxed(&task->reader.missed_);
         now.skipped = skipped(&task->reader);
@@ -95,6 +105,7 @@ aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
     if (!reader || !reader->record_ || !stats) {
         return AIMDB_EINVAL;
     }
+    look(reader->record_);
     aimdb_reader_stats now = { .received = load_relaxed(&reader->received_),
                                .missed = load_relaxed(&reader->missed_),
                                .skipped = skipped(reader),

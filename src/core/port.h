@@ -5,14 +5,17 @@
 
 #include "atomics.h"
 
+// For the project's other libraries, of exactly the same version (aimdb-uv); not for applications.
+#define AIMDBI_SHARED __attribute__((visibility("default")))
+
 // Monotonic nanoseconds, never backwards, same clock in every thread.
-aimdb_time
+AIMDBI_SHARED aimdb_time
 aimdbp_clock(void);
 
 // Memory; `size` is a multiple of `align`, a power of two. NULL when there is none.
-void *
+AIMDBI_SHARED void *
 aimdbp_alloc(size_t size, size_t align);
-void
+AIMDBI_SHARED void
 aimdbp_release(void *memory, size_t size);
 
 // Sleeps while *signal == expected, until woken or the deadline. May return early for no reason.
@@ -22,11 +25,11 @@ aimdbp_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline);
 // Wake those who sleep on the signal. Callable from interrupt and signal handlers.
 void
 aimdbp_wake_one(aimdbi_signal *signal);
-void
+AIMDBI_SHARED void
 aimdbp_wake_all(aimdbi_signal *signal);
 
 // Called in spin loops with a count that grows: a pause at first, then lets others run.
-void
+AIMDBI_SHARED void
 aimdbp_relax(unsigned spins);
 
 // Makes ready what the other hooks need. Called once per builder; idempotent.
@@ -42,9 +45,9 @@ void
 aimdbp_fence_heavy(void);
 
 // What the calling thread executes right now: an opaque pointer of the executor's, NULL at first.
-void *
+AIMDBI_SHARED void *
 aimdbp_current(void);
-void
+AIMDBI_SHARED void
 aimdbp_set_current(void *current);
 
 // Has `bits` ored into *word in the child of every fork, until unwatched. `watch` is the caller's
@@ -61,7 +64,7 @@ void
 aimdbp_fork_unwatch(struct aimdbp_fork_watch *watch);
 
 // Ends the program: an invariant is broken.
-_Noreturn void
+AIMDBI_SHARED _Noreturn void
 aimdbp_panic(const char *file, int line, const char *text);
 
 // For broken invariants and misuse that would corrupt memory; in every build.

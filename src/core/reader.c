@@ -3,7 +3,7 @@
 #include "reader.h"
 
 #include "copy.h"
-#include "db.h"
+#include "executor.h"
 #include "scratch.h"
 
 void
@@ -22,7 +22,7 @@ aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_m
         commit = again; // the first pushes came between: whole_ may have been of a later one
         start = commit & AIMDBI_COUNT;
     }
-    *reader = (aimdb_reader){ .record_ = rec, .mode_ = mode };
+    *reader = (aimdb_reader){ .record_ = rec, .mode_ = { mode } };
     store_relaxed(&reader->cursor_, start);
 }
 
@@ -63,7 +63,7 @@ bool
 aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp)
 {
     aimdb_record *rec = reader->record_;
-    if (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES) {
+    if (reader_competes(reader)) {
         if (!aimdbi_mailbox_take(rec, scratch, ret_stamp)) {
             return false;
         }
@@ -89,9 +89,9 @@ subscribe(aimdb_record *rec, aimdb_reader *reader, enum aimdbi_reader_mode mode)
     if (!rec->db) {
         return AIMDB_ECLOSED;
     }
-    size_t gate = load_acquire(&rec->db->gate_);
+    size_t gate = load_acquire(&rec->db->gate_) & AIMDBI_GATE_SHUT;
     if (gate) {
-        return aimdbi_gate_error(gate);
+        return aimdbi_gate_pass(rec->db, gate, true);
     }
     if (rec->buffer == AIMDB_BUFFER_NONE) {
         return AIMDB_ENOTSUP;
@@ -193,8 +193,10 @@ check_reader(const aimdb_reader *reader, const void *out, size_t size)
     if (size != reader->record_->size) {
         return AIMDB_ETYPE;
     }
-    if (load_relaxed(&reader->record_->db->gate_) & AIMDBI_GATE_FORKED) {
-        return AIMDB_EFORKED;
+    // What a closed database still holds may be read.
+    size_t gate = load_relaxed(&reader->record_->db->gate_) & ~AIMDBI_GATE_CLOSING;
+    if (gate) {
+        return aimdbi_gate_pass(reader->record_->db, gate, aimdbi_reader_has_news(reader));
     }
     return AIMDB_OK;
 }
@@ -214,6 +216,7 @@ static void
 sleep_until_news(aimdb_reader *reader, aimdb_time deadline)
 {
     aimdb_record *rec = reader->record_;
+    aimdbi_step(rec->db, true);
     (void) fetch_add_acq_rel(&rec->waiters_, 1);
     uint32_t ticket = signal_load_acquire(&rec->wakes_);
     if (park_announce(rec, reader_seen(reader)) || !aimdbi_reader_has_news(reader)) {
@@ -336,8 +339,12 @@ aimdb_peek(aimdb_record *record, void *out, size_t size)
     if (!record->db) {
         return AIMDB_EEMPTY;
     }
-    if (load_relaxed(&record->db->gate_) & AIMDBI_GATE_FORKED) {
-        return AIMDB_EFORKED;
+    size_t gate = load_relaxed(&record->db->gate_) & ~AIMDBI_GATE_CLOSING;
+    if (gate) {
+        aimdb_err err = aimdbi_gate_pass(record->db, gate, false);
+        if (err != AIMDB_OK) {
+            return err;
+        }
     }
     struct peek peek = { record, out, load_acquire(&record->taken_) };
     if (record->buffer == AIMDB_BUFFER_SINGLE_LATEST) {

@@ -8,9 +8,15 @@
 #define BATCH_BYTES 4096 // of values that pass a producer function before they are published
 
 aimdb_err
-aimdbi_gate_error(size_t gate)
+aimdbi_gate_pass(const aimdb *db, size_t gate, bool moves)
 {
-    return gate & AIMDBI_GATE_FORKED ? AIMDB_EFORKED : AIMDB_ECLOSED;
+    if (gate & AIMDBI_GATE_SHUT) {
+        return gate & AIMDBI_GATE_FORKED ? AIMDB_EFORKED : AIMDB_ECLOSED;
+    }
+    if (gate & AIMDBI_GATE_STEPS) {
+        db->executor->ops->step(db->executor, moves);
+    }
+    return AIMDB_OK;
 }
 
 aimdb_err
@@ -59,6 +65,10 @@ aimdbi_record_wake(aimdb_record *rec)
     if (load_acquire(&rec->waiters_) > 0) {
         (void) signal_add_release(&rec->wakes_, 1);
         aimdbp_wake_all(&rec->wakes_);
+    }
+    if (load_acquire(&rec->watchers_) > 0) {
+        (void) signal_add_release(&rec->db->news, 1);
+        aimdbp_wake_all(&rec->db->news);
     }
 }
 
@@ -154,6 +164,21 @@ check_values(const aimdb_record *rec, const void *values, size_t size)
     return __builtin_expect(rec->db != NULL, 1) ? AIMDB_OK : AIMDB_ECLOSED;
 }
 
+static inline __attribute__((always_inline)) aimdb_err
+publish(aimdb_record *record, const void *values, size_t count)
+{
+    return record->producer ? produce_through(record, values, count)
+                            : aimdbi_record_push(record, values, count);
+}
+
+// The rest of a produce whose gate is not zero, out of the way of all others.
+static __attribute__((noinline)) aimdb_err
+produce_at_gate(aimdb_record *record, const void *values, size_t count, size_t gate)
+{
+    aimdb_err err = aimdbi_gate_pass(record->db, gate, true);
+    return err == AIMDB_OK ? publish(record, values, count) : err;
+}
+
 aimdb_err
 aimdb_produce(aimdb_record *record, const void *value, size_t size)
 {
@@ -164,10 +189,9 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size)
     // relaxed: the buffer decides in the end whether a push comes before its close [turn.h INV-3]
     size_t gate = load_relaxed(&record->db->gate_);
     if (__builtin_expect(gate != 0, 0)) {
-        return aimdbi_gate_error(gate);
+        return produce_at_gate(record, value, 1, gate);
     }
-    return record->producer ? produce_through(record, value, 1)
-                            : aimdbi_record_push(record, value, 1);
+    return publish(record, value, 1);
 }
 
 aimdb_err
@@ -178,8 +202,8 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
         return err;
     }
     size_t gate = load_relaxed(&record->db->gate_); // relaxed: as in aimdb_produce
-    if (__builtin_expect(gate != 0, 0)) {
-        return aimdbi_gate_error(gate);
+    if (__builtin_expect((gate & AIMDBI_GATE_SHUT) != 0, 0)) {
+        return aimdbi_gate_pass(record->db, gate, true);
     }
     if (__builtin_expect(count == 0, 0)) {
         return AIMDB_OK;
@@ -187,8 +211,7 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
     if (__builtin_expect(count > PTRDIFF_MAX / AIMDB_VALUE_MAX, 0)) {
         return AIMDB_EINVAL; // more bytes than there can be
     }
-    return record->producer ? produce_through(record, values, count)
-                            : aimdbi_record_push(record, values, count);
+    return gate ? produce_at_gate(record, values, count, gate) : publish(record, values, count);
 }
 
 aimdb_err
@@ -204,14 +227,10 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
     // What a database's own callbacks emit goes through until the buffers close [X1].
     size_t gate = load_relaxed(&record->db->gate_);
     if (record->db == ctx->db) {
-        gate &= AIMDBI_GATE_FORKED;
+        gate &= ~AIMDBI_GATE_CLOSING;
         aimdbi_edge_seen(ctx, record);
     }
-    if (gate) {
-        return aimdbi_gate_error(gate);
-    }
-    return record->producer ? produce_through(record, value, 1)
-                            : aimdbi_record_push(record, value, 1);
+    return gate ? produce_at_gate(record, value, 1, gate) : publish(record, value, 1);
 }
 
 const char *

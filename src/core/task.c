@@ -15,15 +15,16 @@
 //
 // The states of a task and their invariants are in db.h. Source: SPEC D1-D7.
 #include "executor.h"
+#include "flush.h"
 #include "latency.h"
 #include "reader.h"
 #include "text.h"
 
-#define BUDGET 256          // values a run hands on before the others get their turn
 #define BATCH 128           // values copied out of a ring in one go, at most
 #define BATCH_BYTES 16384   // likewise; fits the first-level cache beside the consumer's own data
 #define SLICE AIMDB_MS(1)   // of time, likewise, when they wait
 #define FRESH AIMDB_US(100) // how old a copied block may become before the ring is looked at again
+#define STREAM 8            // pushes between two looks that make looking less often worth while
 #define PATIENCE 32         // fruitless polls of a streaming task before it sleeps
 #define COMPLAINT_GAP_MS 1000 // between two log lines of a kind about one task
 
@@ -71,7 +72,7 @@ begin_line(struct aimdbi_text *text, const aimdb_task *task)
     text->used = 0;
     aimdbi_text_add(text, "record \"");
     aimdbi_text_add(text, task->reader.record_->key);
-    aimdbi_text_add(text, "\": consumer \"");
+    aimdbi_text_add(text, task->is_source ? "\": source \"" : "\": consumer \"");
     aimdbi_text_add(text, task->name);
     aimdbi_text_add(text, "\" ");
 }
@@ -99,6 +100,21 @@ complain_of_lag(aimdb_task *task, size_t lag)
     aimdbi_text_add(&text, "lagged and missed ");
     aimdbi_text_number(&text, lag);
     aimdbi_text_add(&text, lag == 1 ? " value" : " values");
+    end_line(&text, task, &task->of_lags);
+}
+
+static void
+count_overruns(aimdb_task *task, size_t points)
+{
+    count(&task->overruns_, points);
+    if (!may_complain(task, &task->of_lags)) {
+        return;
+    }
+    struct aimdbi_text text;
+    begin_line(&text, task);
+    aimdbi_text_add(&text, "ran over and left out ");
+    aimdbi_text_number(&text, points);
+    aimdbi_text_add(&text, points == 1 ? " step" : " steps");
     end_line(&text, task, &task->of_lags);
 }
 
@@ -235,7 +251,7 @@ call_consumer(aimdb_task *task, const void *value, uint64_t stamp)
     if (task->latency) {
         aimdbi_latency_add(task->latency, aimdbp_clock() - (aimdb_time) stamp);
     }
-    aimdb_err err = rec->type->call_consumer(&ctx, task->fn, value);
+    aimdb_err err = task->call(&ctx, task->fn, value);
     if (err == AIMDB_EPENDING) {
         return is_awaited(task);
     }
@@ -325,6 +341,9 @@ hand_on(aimdb_task *task, const struct block *block, struct run *run)
         if (call_consumer(task, value, block->stamps ? block->stamps[i] : 0)) {
             return DEFERRED;
         }
+        if (load_relaxed(&reader->record_->flushers_) > 0) { // relaxed: seen at the end, if not now
+            flush_note(task, load_relaxed(&reader->cursor_));
+        }
         value += reader->record_->size;
     }
     return FULL;
@@ -408,6 +427,7 @@ deliver_latest(aimdb_task *task, unsigned char *scratch, struct run *run)
     if (!aimdbi_reader_read_one(&task->reader, scratch, task->latency ? &stamp : NULL)) {
         return DRY;
     }
+    run->left--;
     return call_consumer(task, scratch, stamp) ? DEFERRED : DRY;
 }
 
@@ -424,10 +444,14 @@ park(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
     store_release(&task->state_, AIMDBI_PARKING); // before PARKED: a waker sees it [K1]
+    aimdbi_step(rec->db, true);
     if (!park_announce(rec, reader_seen(&task->reader)) && aimdbi_reader_has_news(&task->reader)) {
         return queue_again(task, AIMDBI_AGAIN);
     }
     size_t parking = AIMDBI_PARKING;
+    aimdbi_step(rec->db, true);
+    // If it fails it need not acquire: what the waker did is acquired by the next park_announce() at
+    // the latest, and a fruitless run before that does no harm.
     if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
         return queue_again(task, AIMDBI_AGAIN);
     }
@@ -438,8 +462,11 @@ static enum aimdbi_verdict
 wait_for_done(aimdb_task *task)
 {
     size_t deferring = AIMDBI_DEFERRING;
-    if (!cas_release(&task->state_, &deferring, AIMDBI_WAITING)) {
-        return queue_again(task, AIMDBI_AGAIN); // aimdb_done was quicker
+    aimdbi_step(db_of(task), true);
+    // [A2] pairs with resume(). If aimdb_done was quicker, its new turn in defer_ must be seen by
+    // whichever thread runs the task next: this one acquires it, and queue_again() releases it.
+    if (!cas_acq_rel(&task->state_, &deferring, AIMDBI_WAITING)) {
+        return queue_again(task, AIMDBI_AGAIN);
     }
     return AIMDBI_GONE;
 }
@@ -451,11 +478,30 @@ leave(aimdb_task *task)
     return AIMDBI_GONE;
 }
 
+// Each look takes the writer's lines away from it, and each value that is copied out another one. Of
+// a stream that is much faster than the looks there are fewer looks, as long as a ring cannot fill up
+// meanwhile: a produce beside a consumer that keeps up costs little more than one beside none [P1].
+static void
+adapt_look_away(aimdb_task *task, size_t passed)
+{
+    const aimdb_record *rec = task->reader.record_;
+    bool is_fast = passed >= STREAM;
+    if (rec->buffer == AIMDB_BUFFER_SPMC_RING && passed > rec->capacity / 4) {
+        is_fast = false;
+    }
+    unsigned span = is_fast ? task->look_away * 2u : task->look_away / 2u;
+    if (span < AIMDBI_LOOK_AWAY_LEAST) {
+        span = AIMDBI_LOOK_AWAY_LEAST;
+    }
+    task->look_away = (uint16_t) (span < AIMDBI_LOOK_AWAY_MOST ? span : AIMDBI_LOOK_AWAY_MOST);
+}
+
 // Dry, after a run in which `passed` pushes were handed on or passed over: watch on, or sleep?
 static enum aimdbi_verdict
-run_dry(aimdb_task *task, size_t passed)
+run_dry(aimdb_task *task, size_t passed, bool may_watch)
 {
-    bool closing = load_relaxed(&db_of(task)->gate_) != 0; // relaxed: seen sooner or later
+    // relaxed: seen sooner or later
+    bool closing = (load_relaxed(&db_of(task)->gate_) & AIMDBI_GATE_SHUT) != 0;
     if (closing && aimdbi_reader_is_ended(&task->reader)) {
         return leave(task);
     }
@@ -463,7 +509,8 @@ run_dry(aimdb_task *task, size_t passed)
         task->streams = true;
     }
     task->empty_polls = passed > 0 ? 0 : task->empty_polls + 1;
-    if (task->streams && !closing && task->empty_polls < PATIENCE) {
+    if (may_watch && task->streams && !closing && task->empty_polls < PATIENCE) {
+        adapt_look_away(task, passed);
         return queue_again(task, AIMDBI_WATCH);
     }
     task->streams = false;
@@ -472,18 +519,27 @@ run_dry(aimdb_task *task, size_t passed)
 }
 
 enum aimdbi_verdict
-aimdbi_task_run(aimdb_task *task, void *scratch)
+aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan)
 {
     const aimdb_record *rec = task->reader.record_;
     AIMDBI_ASSERT(load_relaxed(&task->state_) == AIMDBI_QUEUED); // INV-T2
     store_relaxed(&task->state_, AIMDBI_RUNNING); // relaxed: taken from a queue, which ordered it
     bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
-    struct run run = { .left = BUDGET };
+    struct run run = { .left = loan->values };
     size_t seen_before = reader_seen(&task->reader);
-    enum flow flow = ring ? deliver_ring(task, scratch, &run) : deliver_latest(task, scratch, &run);
+    if (ring && load_relaxed(&task->finished_) != seen_before) {
+        flush_note(task, seen_before); // a value that was deferred
+    }
+    enum flow flow =
+        ring ? deliver_ring(task, loan->scratch, &run) : deliver_latest(task, loan->scratch, &run);
+    loan->values = run.left;
+    size_t seen = reader_seen(&task->reader);
+    if (ring && seen != seen_before) {
+        flush_note(task, flow == DEFERRED ? seen - AIMDBI_STEP : seen);
+    }
     switch (flow) {
     case DRY:
-        return run_dry(task, (reader_seen(&task->reader) - seen_before) / AIMDBI_STEP);
+        return run_dry(task, (seen - seen_before) / AIMDBI_STEP, loan->watches);
     case DEFERRED:
         return wait_for_done(task);
     case ABANDONED:
@@ -535,18 +591,25 @@ aimdb_time
 aimdbi_source_step(aimdb_task *task)
 {
     aimdb_record *rec = task->reader.record_;
-    if (load_acquire(&rec->db->gate_)) {
+    if (load_acquire(&rec->db->gate_) & AIMDBI_GATE_SHUT) {
         return source_leaves(task);
     }
     store_relaxed(&task->state_,
                   AIMDBI_RUNNING); // relaxed: only the executor's source lane runs it
     aimdb_ctx ctx = { .db = rec->db, .from = rec, .task = task, .user = task->user };
     count(&task->reader.received_, 1);
+    if (task->latency) {
+        aimdbi_latency_add(task->latency, clock_of(rec->db) - task->due);
+    }
     aimdb_time next = rec->type->call_source(&ctx, task->fn, rec);
     if (next == AIMDB_FOREVER) {
         return source_leaves(task);
     }
-    task->due = next;
+    if (next == ctx.next && ctx.left_out > 0) {
+        count_overruns(task, ctx.left_out);
+    }
+    // A time that is not after this step's is no later point of a grid: it means at once.
+    task->due = next > task->due ? next : clock_of(rec->db);
     store_release(&task->state_, AIMDBI_IDLE);
     return next;
 }
@@ -582,11 +645,13 @@ aimdb_every(aimdb_ctx *ctx, aimdb_time period)
         return later(now, step);
     }
     aimdb_time next = later(ctx->task->due, step);
+    aimdb_time passed = 0;
     if (next <= now) {
-        aimdb_time passed = (now - next) / step + 1;
-        count(&ctx->task->overruns_, (size_t) passed);
+        passed = (now - next) / step + 1;
         next = passed < INT64_MAX / step ? later(next, passed * step) : AIMDB_FOREVER;
     }
+    ctx->next = next;
+    ctx->left_out = (size_t) passed;
     return next;
 }
 

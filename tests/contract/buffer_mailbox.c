@@ -143,7 +143,7 @@ static uint64_t
 feed(number_record record, struct taker *const *takers, struct gate *taken)
 {
     uint64_t n = 0, least = 0;
-    while (n < VALUES || least < SHARE) {
+    while (n < contract_many(VALUES) || least < SHARE) {
         CHECK(n < VALUES_MOST);
         push(record, ++n);
         gate_wait(taken, n);

@@ -438,7 +438,7 @@ one_mistake_keeps_everything_from_starting(void **state)
     CHECK(number_produce(good, &(struct number){ 1 }) != AIMDB_OK);
     aimdb_builder_free(w->builder);
     w->builder = NULL;
-    aimdb_executor_free(w->executor); // would stop the program if a task of it were left
+    contract_executor_free(w->executor); // would stop the program if a task of it were left
     w->executor = NULL;
     CHECK_EQ(0, atomic_load(calls));
     CHECK_EQ(0, w->ledger.live);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world of a test: executors by variant, checks, children, pushing and reading.
-#include "contract.h"
+#include "simulated.h"
 
+#include <aimdb/uv.h>
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEST_SECONDS 150 // a whole test
+#define HANG_TURNS 1000000 // for ever, in a simulation, which has no seconds
+#define TEST_SECONDS 150   // a whole test
 #define PROBE_REFUSAL AIMDB_EIO
 
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS };
@@ -21,8 +23,9 @@ static struct {
     pthread_t thread; // the one that cmocka runs
     struct sigaction crash_actions[CRASHES];
     bool in_child;
-    unsigned number; // after the colon of the variant
-    aimdb_executor *(*make)(unsigned number);
+    unsigned number; // after the colon of the variant; 1 without one
+    int64_t turns;   // given way in simulations
+    const struct variant *variant;
 } contract;
 
 static aimdb_executor *
@@ -31,26 +34,111 @@ pool_make(unsigned threads)
     return aimdb_pool_new(&(aimdb_pool_options){ .threads = threads });
 }
 
-// One line an executor: its name in the variant, and how to make it.
-static const struct {
+static aimdb_executor *
+poll_make(unsigned threads)
+{
+    (void) threads;
+    aimdb_executor *executor = aimdb_poll_new(&(aimdb_poll_options){ .blocking_threads = 64 });
+    if (executor != NULL)
+        driver_start(executor);
+    return executor;
+}
+
+static aimdb_executor *
+uv_make(unsigned threads)
+{
+    (void) threads;
+    (void) setenv("UV_THREADPOOL_SIZE", "64", 0); // libuv's default of 4 limits blocking consumers
+    return aimdb_uv_new(NULL);
+}
+
+// One line an executor: its name in the variant, how to make it, and what it can.
+static const struct variant {
     const char *name;
     aimdb_executor *(*make)(unsigned number);
+    bool has_threads;      // as many as the number after the colon says
+    bool has_blocking_own; // threads for blocking consumers that start with the database
+    const struct contract_threads *replaced;
 } executors[] = {
-    { "pool", pool_make },
+    { "pool", pool_make, true, true, NULL },
+    { "poll", poll_make, false, true, NULL },
+    { "uv", uv_make, false, false, NULL },
 };
+
+static const struct variant simulation = { "sim", NULL, false, true, &simulated_threads };
+
+const struct contract_threads *
+contract_threads_replaced(void)
+{
+    return contract.variant->replaced;
+}
+
+bool
+contract_is_simulated(void)
+{
+    return contract_threads_replaced() != NULL;
+}
+
+bool
+contract_is_range(void)
+{
+    return contract_is_simulated() && simulated_is_range();
+}
+
+int
+contract_play(const struct CMUnitTest *tests, size_t count, int argc, char **argv)
+{
+    return simulated_play(tests, count, argc > 2 ? argv[2] : NULL);
+}
+
+uint64_t
+contract_many(uint64_t times)
+{
+    return contract_is_simulated() ? times / 100 + 3 : times;
+}
+
+_Noreturn void
+contract_skip(const char *file, int line)
+{
+    if (contract_is_range())
+        simulated_skip();
+    _skip(file, line);
+    abort();
+}
 
 aimdb_executor *
 contract_executor(void)
 {
-    aimdb_executor *executor = contract.make(contract.number);
+    aimdb_executor *executor = contract_is_simulated()
+                                   ? contract.variant->replaced->make(contract_workers())
+                                   : contract.variant->make(contract.number);
     CHECK(executor != NULL);
     return executor;
+}
+
+void
+contract_executor_free(aimdb_executor *executor)
+{
+    driver_stop(executor);
+    aimdb_executor_free(executor);
 }
 
 unsigned
 contract_workers(void)
 {
-    return contract.number;
+    return contract_is_simulated() ? simulated_workers() : contract.number;
+}
+
+unsigned
+contract_threads(void)
+{
+    return contract.variant->has_threads ? contract.number : 0;
+}
+
+bool
+contract_blocking_threads_are_its_own(void)
+{
+    return contract.variant->has_blocking_own;
 }
 
 int
@@ -59,15 +147,18 @@ contract_init(int argc, char **argv)
     const char *variant = argc > 1 ? argv[1] : "pool:2";
     for (size_t i = 0; i < sizeof executors / sizeof executors[0]; i++) {
         char name[16];
-        unsigned number = 0;
-        if (sscanf(variant, "%15[a-z]:%u", name, &number) == 2 && number > 0 &&
+        unsigned number = 1;
+        int found = sscanf(variant, "%15[a-z]:%u", name, &number);
+        if (found == 1 + executors[i].has_threads && number > 0 &&
             strcmp(name, executors[i].name) == 0) {
-            contract.make = executors[i].make;
+            contract.variant = &executors[i];
             contract.number = number;
         }
     }
-    if (contract.make == NULL) {
-        fprintf(stderr, "%s: no executor '%s'; try pool:2\n", argv[0], variant);
+    if (simulated_take(variant))
+        contract.variant = &simulation;
+    if (contract.variant == NULL) {
+        fprintf(stderr, "%s: no executor '%s'; try pool:2 or sim\n", argv[0], variant);
         return -1;
     }
     if (argc > 2)
@@ -82,6 +173,8 @@ static void
 fail_elsewhere(const char *file, int line, const char *text)
 {
     fprintf(stderr, "%s:%d: %s\n", file, line, text);
+    if (contract_is_simulated())
+        simulated_say_seed();
     fflush(stderr);
     if (contract.in_child)
         _exit(99);
@@ -96,9 +189,14 @@ contract_fail(const char *file, int line, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (contract.in_child || !pthread_equal(pthread_self(), contract.thread))
+    bool is_elsewhere = !pthread_equal(pthread_self(), contract.thread);
+    if (contract_is_simulated()) // on a stack of the test's own, cmocka can go on
+        is_elsewhere = contract_is_range() || !contract.variant->replaced->is_at_root();
+    if (contract.in_child || is_elsewhere)
         fail_elsewhere(file, line, text);
     print_error("%s\n", text);
+    if (contract_is_simulated())
+        simulated_say_seed();
     _fail(file, line);
     abort();
 }
@@ -122,15 +220,19 @@ contract_check_err(aimdb_err want, aimdb_err got, const char *text, const char *
 int64_t
 contract_guard(void)
 {
-    return (int64_t) time(NULL) + CONTRACT_PATIENCE;
+    return contract_is_simulated() ? contract.turns + HANG_TURNS
+                                   : (int64_t) time(NULL) + CONTRACT_PATIENCE;
 }
 
 void
 contract_give_way(int64_t guard, const char *text, const char *file, int line)
 {
-    if ((int64_t) time(NULL) > guard)
+    if ((contract_is_simulated() ? ++contract.turns : (int64_t) time(NULL)) > guard)
         contract_fail(file, line, "never came true: %s", text);
-    sched_yield();
+    if (contract_is_simulated())
+        contract.variant->replaced->give_way();
+    else
+        sched_yield();
 }
 
 unsigned
@@ -142,7 +244,7 @@ contract_thread_count(void)
     for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks))
         count += entry->d_name[0] != '.';
     closedir(tasks);
-    return count;
+    return count - driver_threads();
 }
 
 int
@@ -261,7 +363,7 @@ world_teardown(void **state)
     for (struct gate *gate = w->gates; gate != NULL; gate = gate->next)
         gate_add(gate, UINT64_MAX / 2); // a test that failed may have left somebody waiting
     world_free_db(w);
-    aimdb_executor_free(w->executor);
+    contract_executor_free(w->executor);
     for (; w->helpers != NULL;)
         helper_join(w->helpers);
     traps_end(w);

@@ -90,6 +90,7 @@ struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t count;
+    uint32_t changes; // in a simulation: what is slept on
     struct gate *next;
 };
 
@@ -127,15 +128,46 @@ struct world {
 // contract_executor makes an executor of the variant the program was started for.
 aimdb_executor *
 contract_executor(void);
+// Ends it, and what drives it.
+void
+contract_executor_free(aimdb_executor *executor);
 // How many consumers that do not block the variant can call at the same time.
 unsigned
 contract_workers(void);
-// The threads of this process.
+// How many threads of its own the variant has for them.
+unsigned
+contract_threads(void);
+// Whether it starts threads for blocking consumers with the database. Else they come from a pool that
+// others use too, and a loop that is stuck in a consumer cannot hand them anything.
+bool
+contract_blocking_threads_are_its_own(void);
+// The threads of this process, but for those that drive executors without threads.
 unsigned
 contract_thread_count(void);
+// NULL, or what replaces threads (simulated.h).
+const struct contract_threads *
+contract_threads_replaced(void);
 // Whether all of them but the caller's sleep in the kernel: then they have started, and are idle.
 bool
 contract_others_asleep(void);
+// Whether the executor is a simulation. Tests of threads, processes or real time as such skip
+// themselves there, and say which of them it is.
+bool
+contract_is_simulated(void);
+#define SKIP_IF_SIMULATED(reason)                                                                  \
+    do {                                                                                           \
+        (void) (reason);                                                                           \
+        if (contract_is_simulated())                                                               \
+            skip();                                                                                \
+    } while (0)
+#undef skip // cmocka's leaves only tests that cmocka began
+#define skip() contract_skip(__FILE__, __LINE__)
+_Noreturn void
+contract_skip(const char *file, int line);
+// How often to do what a test repeats to force a race: `times`, but less in a simulation, where it is
+// another seed that gives another order.
+uint64_t
+contract_many(uint64_t times);
 // Runs `run` in a child process; gives what waitpid says. A failed check there exits with 99.
 int
 contract_child(void (*run)(void *arg), void *arg);
@@ -158,6 +190,14 @@ world_memory(struct world *w, size_t size);
 // Starts over with a builder that has these options; the allocator stays the ledger.
 void
 world_rebuild_with(struct world *w, aimdb_executor *executor, size_t memory_limit);
+
+// driver.c: an event loop for an executor without threads.
+void
+driver_start(aimdb_executor *executor);
+void
+driver_stop(aimdb_executor *executor);
+unsigned
+driver_threads(void);
 
 struct gate *
 gate_new(struct world *w);
@@ -266,10 +306,18 @@ aimdb_reader_stats
 reader_stats(const number_reader *reader);
 
 #define CONTRACT_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
-// The body of main(): argv[1] names the executor ("pool:2"), argv[2] filters tests by name.
+// The body of main(): argv[1] names the executor ("pool:2", simulated.h), argv[2] filters tests by
+// name.
 #define CONTRACT_RUN(tests, argc, argv)                                                            \
-    (contract_init((argc), (argv)) ? 2 : cmocka_run_group_tests((tests), NULL, NULL))
+    (contract_init((argc), (argv)) ? 2                                                             \
+     : contract_is_range()                                                                         \
+         ? contract_play((tests), sizeof(tests) / sizeof(tests)[0], (argc), (argv))                \
+         : cmocka_run_group_tests((tests), NULL, NULL))
 int
 contract_init(int argc, char **argv);
+bool
+contract_is_range(void);
+int
+contract_play(const struct CMUnitTest *tests, size_t count, int argc, char **argv);
 
 #endif

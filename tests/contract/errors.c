@@ -476,7 +476,7 @@ members_behind_the_size_of_options_are_not_read(void **state)
     aimdb_task *task = number_add_consumer_with(w->builder, record, take, NULL, &consumer);
     world_build(w);
     CHECK(strcmp("known", aimdb_task_name(task)) == 0);
-    CHECK_EQ(threads + contract_workers(), contract_thread_count()); // none for blocking
+    CHECK_EQ(threads + contract_threads(), contract_thread_count()); // none for blocking
 }
 
 // proves section 9, D6

@@ -289,7 +289,7 @@ visit_during_flow(struct world *w, aimdb_buffer_cfg cfg)
     writer = helper_start(w, flow_run, flow);
     for (size_t i = 0; i < 4; i++) {
         struct visitor *visitor = world_memory(w, sizeof *visitor);
-        *visitor = (struct visitor){ flow->record, flow->flowing, 2000 };
+        *visitor = (struct visitor){ flow->record, flow->flowing, contract_many(2000) };
         helpers[i] = helper_start(w, visit, visitor);
     }
     for (size_t i = 0; i < 4; i++)

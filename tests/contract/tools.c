@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gates, helper threads, the counting allocator, the log book, and the consumer that notes.
-#include "contract.h"
+#include "simulated.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -30,6 +30,8 @@ gate_add(struct gate *gate, uint64_t n)
     gate->count += n;
     pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->lock);
+    if (contract_is_simulated())
+        contract_threads_replaced()->gate_changed(gate);
 }
 
 uint64_t
@@ -46,6 +48,10 @@ gate_wait_(struct gate *gate, uint64_t n, const char *file, int line)
 {
     struct timespec end;
     int err = 0;
+    if (contract_is_simulated()) {
+        contract_threads_replaced()->wait_for_gate(gate, n);
+        return;
+    }
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += CONTRACT_PATIENCE;
     pthread_mutex_lock(&gate->lock);
@@ -72,12 +78,19 @@ struct helper {
 
 static _Thread_local struct helper *this_helper;
 
+static void
+helper_run(void *arg)
+{
+    struct helper *helper = arg;
+    helper->run(helper->arg);
+    gate_add(helper->done, 1);
+}
+
 static void *
 helper_main(void *arg)
 {
     this_helper = arg;
-    this_helper->run(this_helper->arg);
-    gate_add(this_helper->done, 1);
+    helper_run(arg);
     return NULL;
 }
 
@@ -89,7 +102,10 @@ helper_start(struct world *w, void (*run)(void *arg), void *arg)
     helper->run = run;
     helper->arg = arg;
     helper->done = gate_new(w);
-    CHECK(pthread_create(&helper->thread, NULL, helper_main, helper) == 0);
+    if (contract_is_simulated())
+        contract_threads_replaced()->start(helper, helper_run);
+    else
+        CHECK(pthread_create(&helper->thread, NULL, helper_main, helper) == 0);
     helper->next = w->helpers;
     w->helpers = helper;
     return helper;
@@ -100,7 +116,7 @@ helper_join(struct helper *helper)
 {
     struct helper **link = &helper->w->helpers;
     gate_wait(helper->done, 1);
-    CHECK(pthread_join(helper->thread, NULL) == 0);
+    CHECK(contract_is_simulated() || pthread_join(helper->thread, NULL) == 0);
     while (*link != helper)
         link = &(*link)->next;
     *link = helper->next;
@@ -115,11 +131,13 @@ helper_pthread(const struct helper *helper)
 void
 helper_about_to_block(void)
 {
-    atomic_store(&this_helper->tid, (int) syscall(SYS_gettid));
+    struct helper *helper =
+        contract_is_simulated() ? contract_threads_replaced()->this_helper() : this_helper;
+    atomic_store(&helper->tid, (int) syscall(SYS_gettid));
 }
 
 static bool
-is_asleep(int tid)
+sleeps_in_kernel(int tid)
 {
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
@@ -136,21 +154,31 @@ is_asleep(int tid)
 bool
 contract_others_asleep(void)
 {
+    if (contract_is_simulated())
+        return contract_threads_replaced()->others_asleep();
     DIR *tasks = opendir("/proc/self/task");
     bool all = true;
     CHECK(tasks != NULL);
     for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
         int tid = (int) strtol(entry->d_name, NULL, 10);
-        all = all && (tid == 0 || tid == (int) syscall(SYS_gettid) || is_asleep(tid));
+        all = all && (tid == 0 || tid == (int) syscall(SYS_gettid) || sleeps_in_kernel(tid));
     }
     closedir(tasks);
     return all;
 }
 
+static bool
+is_asleep(struct helper *helper)
+{
+    int tid = atomic_load(&helper->tid);
+    return tid != 0 && (contract_is_simulated() ? contract_threads_replaced()->is_asleep(helper)
+                                                : sleeps_in_kernel(tid));
+}
+
 void
 helper_until_asleep(struct helper *helper)
 {
-    EVENTUALLY(atomic_load(&helper->tid) != 0 && is_asleep(atomic_load(&helper->tid)));
+    EVENTUALLY(is_asleep(helper));
 }
 
 // The counting allocator ----------------------------------------------------------------------
@@ -234,6 +262,8 @@ log_book_hear(void *user, aimdb_log_level level, const char *line)
 {
     struct log_book *book = user;
     CHECK(line != NULL && line[0] != '\0' && strchr(line, '\n') == NULL);
+    if (contract_is_simulated() && strncmp(line, "sim: seed ", 10) == 0)
+        return;
     pthread_mutex_lock(&book->lock);
     if (book->count < sizeof book->lines / sizeof book->lines[0]) {
         book->lines[book->count].level = level;

@@ -48,6 +48,7 @@ at_closed_place(int number, siginfo_t *info, void *context)
 struct trap *
 trap_new(struct world *w, size_t size, trap_fn *act, void *arg)
 {
+    SKIP_IF_SIMULATED("a fault stops a thread");
     struct trap *trap = world_memory(w, sizeof *trap);
     size_t whole = (size + page_size() - 1) / page_size() * page_size();
     void *memory = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -6,9 +6,11 @@
 // aimdbp_init, before any database exists; where it is refused (old kernels, seccomp filters that
 // answer with an error) both sides use real fences.
 //
-// Source: futex(2), membarrier(2), pthread_atfork(3).
+// A thread that is in a simulation has its clock, its sleeping and its spinning replaced (virtual.h).
+//
+// Source: futex(2), membarrier(2), sched(7), pthread_atfork(3).
 #define _GNU_SOURCE
-#include "core/port.h"
+#include "port/posix/virtual.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,6 +27,8 @@
 static pthread_once_t init_once = PTHREAD_ONCE_INIT;
 static bool is_asymmetric; // written once, by init
 static _Thread_local void *current;
+// Initial-exec: aimdbp_clock looks at it, and a call to find it would cost more than the look.
+static _Thread_local __attribute__((tls_model("initial-exec"))) struct aimdbp_virtual *simulated;
 
 // Guards the list of fork watches. Held over a fork, so that the child finds the list whole.
 static pthread_mutex_t watch_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -34,6 +38,9 @@ aimdb_time
 aimdbp_clock(void)
 {
     struct timespec now;
+    if (__builtin_expect(simulated != NULL, 0)) {
+        return simulated->clock(simulated);
+    }
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
     return AIMDB_SEC(now.tv_sec) + now.tv_nsec;
 }
@@ -65,6 +72,10 @@ aimdbp_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
     if (deadline < 0) {
         return;
     }
+    if (simulated) {
+        simulated->wait(simulated, signal, expected, deadline);
+        return;
+    }
     // FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC. Every way to return early is one
     // the caller expects: woken, changed, timed out, interrupted.
     (void) syscall(SYS_futex, &signal->signal_, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
@@ -76,6 +87,10 @@ static void
 wake(aimdbi_signal *signal, int how_many)
 {
     int saved = errno;
+    if (simulated) {
+        simulated->wake(simulated, signal, how_many > 1);
+        return;
+    }
     (void) syscall(SYS_futex, &signal->signal_, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, how_many, NULL,
                    NULL, 0);
     errno = saved;
@@ -93,11 +108,28 @@ aimdbp_wake_all(aimdbi_signal *signal)
     wake(signal, INT_MAX);
 }
 
+// Whoever we wait for may need this processor. A yield gives it to equals only: a thread of real-time
+// priority that waits for one without must sleep.
+static void
+give_way(unsigned spins)
+{
+    static const struct timespec nap = { .tv_nsec = 50000 };
+    if (spins < 256) {
+        (void) sched_yield();
+    } else {
+        (void) clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+    }
+}
+
 void
 aimdbp_relax(unsigned spins)
 {
+    if (simulated) {
+        simulated->relax(simulated);
+        return;
+    }
     if (spins >= 64) {
-        (void) sched_yield(); // whoever we wait for may need this processor
+        give_way(spins);
         return;
     }
 #if defined(__x86_64__) || defined(__i386__)
@@ -118,13 +150,17 @@ membarrier(int command)
 bool
 aimdbp_fence_is_asymmetric(void)
 {
-    return is_asymmetric;
+    return is_asymmetric || simulated; // there is but one thread, and the heavy fence can be seen
 }
 
 void
 aimdbp_fence_heavy(void)
 {
     int saved = errno;
+    if (simulated) {
+        simulated->fence_heavy(simulated);
+        return;
+    }
     if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) {
         // It was registered and worked; a filter installed since then must not break ordering.
         aimdbp_panic(__FILE__, __LINE__, "membarrier was taken away from a running process");
@@ -207,6 +243,27 @@ void
 aimdbp_set_current(void *now)
 {
     current = now;
+}
+
+struct aimdbp_virtual *
+aimdbp_virtual(void)
+{
+    return simulated;
+}
+
+void
+aimdbp_set_virtual(struct aimdbp_virtual *replacement)
+{
+    simulated = replacement;
+}
+
+uint64_t
+aimdbp_noise(void)
+{
+    struct timespec now;
+    (void) clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t ns = (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
+    return (ns ^ (uint64_t) getpid() << 40) | 1;
 }
 
 _Noreturn void

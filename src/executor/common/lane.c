@@ -23,13 +23,11 @@
 
 #include <errno.h>
 
-#include "pool.h"
 #include "port/posix/thread.h"
 
-#define DRY_LIMIT 4   // runs in a row that ran dry, after which a worker pauses
-#define PAUSE_SPINS 8 // length of that pause: a few hundred nanoseconds
-#define BUSY_RUNS 8   // tasks run since it woke, from which on a worker lingers before it sleeps
-#define LINGER 100    // length of that: some microseconds, less than a wake costs its producer
+#define DRY_LIMIT 4 // runs in a row that ran dry, after which a worker pauses
+#define BUSY_RUNS 8 // tasks run since it woke, from which on a worker lingers before it sleeps
+#define LINGER 100  // length of that: some microseconds, less than a wake costs its producer
 
 struct aimdbi_worker {
     struct aimdbi_lane *lane;
@@ -177,25 +175,37 @@ put_back(struct aimdbi_lane *lane, aimdb_task *task)
 
 // --- workers -------------------------------------------------------------------------------------
 
+// Leaves the writer's lines alone for the time that the core asked for, unless other tasks come.
+static void
+look_away(const struct aimdbi_lane *lane, aimdb_time span, bool alone)
+{
+    aimdb_time until = aimdbp_clock() + span;
+    do {
+        aimdbp_relax(0);
+    } while (aimdbp_clock() < until && !(alone && has_work(lane)));
+}
+
 static void
 run_task(struct aimdbi_worker *worker, aimdb_task *task, void *scratch, unsigned *dry)
 {
-    switch (aimdbi_task_run(task, scratch)) {
+    struct aimdbi_loan loan = { scratch, AIMDBI_RUN_VALUES, true };
+    switch (aimdbi_task_run(task, &loan)) {
     case AIMDBI_AGAIN:
         *dry = 0;
         put_back(worker->lane, task);
         return;
     case AIMDBI_WATCH:
-        if (++*dry >= DRY_LIMIT || !has_work(worker->lane)) {
-            for (unsigned i = 0; i < PAUSE_SPINS; i++) {
-                aimdbp_relax(0); // looking at a writer's line less often lets it write faster
-            }
+        ++*dry;
+        if (!has_work(worker->lane)) {
+            look_away(worker->lane, task->look_away, true);
+        } else if (*dry >= DRY_LIMIT) {
+            look_away(worker->lane, AIMDBI_LOOK_AWAY_LEAST, false);
         }
         put_back(worker->lane, task);
         return;
     case AIMDBI_GONE:
         *dry = 0;
-        aimdbi_pool_settled(worker->lane->pool);
+        aimdbi_rest_note(worker->lane->rest);
         return;
     }
 }
@@ -212,7 +222,7 @@ linger(const struct aimdbi_worker *worker, bool was_busy)
         }
         aimdbp_relax(0);
     }
-    aimdb_time end = lane->pool->spin > 0 ? aimdbp_clock() + lane->pool->spin : 0;
+    aimdb_time end = lane->spin > 0 ? aimdbp_clock() + lane->spin : 0;
     while (end > 0 && load_relaxed(&worker->stop_) == 0 && aimdbp_clock() < end) {
         if (has_work(lane)) {
             return true;
@@ -277,7 +287,7 @@ worker_main(void *argument)
 {
     struct aimdbi_worker *worker = argument;
     _Alignas(AIMDB_ALIGN_MAX) unsigned char scratch[AIMDBI_SCRATCH_BYTES];
-    struct aimdbi_frame frame = { &worker->lane->pool->base, 0 };
+    struct aimdbi_frame frame = { worker->lane->executor, 0 };
     aimdbp_set_current(&frame);
     work(worker, scratch);
     return NULL;
@@ -359,4 +369,13 @@ aimdbi_lane_resize(struct aimdbi_lane *lane, uint32_t count)
         shrink(lane, before);
     }
     return err;
+}
+
+void
+aimdbi_lane_release(struct aimdbi_lane *lane)
+{
+    for (uint32_t i = 0; i < lane->worker_count; i++) {
+        aimdbp_release(lane->workers[i], sizeof *lane->workers[i]);
+    }
+    aimdbp_release(lane->workers, lane->worker_room * sizeof *lane->workers);
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A lane: tasks that are ready, and the threads that run them.
-#ifndef AIMDB_EXECUTOR_POOL_LANE_H
-#define AIMDB_EXECUTOR_POOL_LANE_H
+#ifndef AIMDB_EXECUTOR_COMMON_LANE_H
+#define AIMDB_EXECUTOR_COMMON_LANE_H
 
 #include <pthread.h>
 
-#include "core/executor.h"
+#include "rest.h"
 
-struct aimdbi_pool;
 struct aimdbi_worker;
 
 struct aimdbi_lane {
@@ -18,10 +17,12 @@ struct aimdbi_lane {
     aimdb_task *last;
     aimdb_word backlog_; // nonzero while it has a task; written under the lock, read by all
     char apart_2[AIMDBI_LINE - 4 * sizeof(aimdb_word)];
-    aimdb_word sleepers_;  // workers that sleep or are about to, and no waker has claimed
-    aimdb_word waking_;    // nonzero: a claimed worker is on its way and will look for tasks
-    aimdbi_signal permits; // one for each claimed worker
-    struct aimdbi_pool *pool;
+    aimdb_word sleepers_;     // workers that sleep or are about to, and no waker has claimed
+    aimdb_word waking_;       // nonzero: a claimed worker is on its way and will look for tasks
+    aimdbi_signal permits;    // one for each claimed worker
+    aimdb_executor *executor; // these four: constant
+    struct aimdbi_rest *rest;
+    aimdb_time spin;  // ns an idle worker spins before it sleeps
     const char *name; // of its threads
     struct aimdbi_worker **workers;
     uint32_t worker_count;
@@ -40,5 +41,9 @@ aimdbi_lane_others_wait(struct aimdbi_lane *lane);
 // before.
 int
 aimdbi_lane_resize(struct aimdbi_lane *lane, uint32_t count);
+
+// Releases the lane's memory. There are no threads any more, or they did not survive a fork.
+void
+aimdbi_lane_release(struct aimdbi_lane *lane);
 
 #endif

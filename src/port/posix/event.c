@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: eventfd(2).
+#include "event.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int
+aimdbp_event_open(void)
+{
+    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return event >= 0 ? event : -errno;
+}
+
+// EINTR cannot happen to a descriptor that does not block. A counter that is full is readable.
+void
+aimdbp_event_raise(int event)
+{
+    int saved = errno;
+    const uint64_t one = 1;
+    if (write(event, &one, sizeof one) < 0) {
+        errno = saved;
+    }
+}
+
+void
+aimdbp_event_lower(int event)
+{
+    int saved = errno;
+    uint64_t count;
+    if (read(event, &count, sizeof count) < 0) {
+        errno = saved;
+    }
+}
+
+void
+aimdbp_event_close(int event)
+{
+    (void) close(event);
+}
