@@ -11,7 +11,8 @@ struct scene {
     struct number out;
     aimdb_err err;
     uint64_t visits;
-    bool closes; // instead of pushing
+    bool closes;  // instead of pushing
+    bool selects; // before it reads
 };
 
 static void
@@ -98,16 +99,19 @@ static void
 wait_for_one(void *arg)
 {
     struct scene *scene = arg;
+    aimdb_reader *reader = &scene->reader.raw;
+    if (scene->selects)
+        CHECK_EQ(0, aimdb_select(&reader, 1, AIMDB_FOREVER));
     scene->err = number_recv(&scene->reader, &scene->out, AIMDB_FOREVER);
 }
 
 static void
-wait_while_something_comes(struct world *w, aimdb_buffer_cfg cfg, bool closes)
+wait_while_something_comes(struct scene *scene)
 {
-    struct scene *scene = scene_new(w, cfg);
+    struct world *w = scene->w;
+    bool closes = scene->closes;
     world_build(w);
     CHECK_OK(number_subscribe(scene->record, &scene->reader));
-    scene->closes = closes;
     scene->out.n = 5;
     catch_the_mark(scene);
     helper_join(helper_start(w, wait_for_one, scene));
@@ -121,35 +125,61 @@ wait_while_something_comes(struct world *w, aimdb_buffer_cfg cfg, bool closes)
 static void
 thread_that_waits_for_a_ring_gets_what_slips_by(void **state)
 {
-    wait_while_something_comes(*state, AIMDB_SPMC_RING(4), false);
+    wait_while_something_comes(scene_new(*state, AIMDB_SPMC_RING(4)));
 }
 
 // proves L1 L4
 static void
 thread_that_waits_for_a_latest_gets_what_slips_by(void **state)
 {
-    wait_while_something_comes(*state, AIMDB_SINGLE_LATEST, false);
+    wait_while_something_comes(scene_new(*state, AIMDB_SINGLE_LATEST));
 }
 
 // proves M1 M3
 static void
 thread_that_waits_for_a_mailbox_gets_what_slips_by(void **state)
 {
-    wait_while_something_comes(*state, AIMDB_MAILBOX, false);
+    wait_while_something_comes(scene_new(*state, AIMDB_MAILBOX));
+}
+
+static void
+select_while_something_comes(struct world *w, aimdb_buffer_cfg cfg)
+{
+    struct scene *scene = scene_new(w, cfg);
+    scene->selects = true;
+    wait_while_something_comes(scene);
+}
+
+// proves S1
+static void
+thread_that_selects_gets_what_slips_by(void **state)
+{
+    select_while_something_comes(*state, AIMDB_SPMC_RING(4));
+}
+
+// proves S1
+static void
+thread_that_selects_gets_what_a_lone_writer_slips_by(void **state)
+{
+    select_while_something_comes(*state, AIMDB_SINGLE_LATEST_WITH(.one_writer = true));
 }
 
 // proves X3 R8
 static void
 thread_that_waits_for_a_ring_sees_it_close(void **state)
 {
-    wait_while_something_comes(*state, AIMDB_SPMC_RING(4), true);
+    struct scene *scene = scene_new(*state, AIMDB_SPMC_RING(4));
+    scene->closes = true;
+    wait_while_something_comes(scene);
 }
 
 // proves X3 R8
 static void
 thread_that_waits_for_a_ring_of_one_writer_sees_it_close(void **state)
 {
-    wait_while_something_comes(*state, AIMDB_SPMC_RING(4, .one_writer = true), true);
+    struct scene *scene = scene_new(*state, AIMDB_SPMC_RING(4, .one_writer = true));
+    scene->closes = true;
+    wait_while_something_comes(scene);
 }
 
 int
@@ -163,6 +193,8 @@ main(int argc, char **argv)
         CONTRACT_TEST(thread_that_waits_for_a_ring_gets_what_slips_by),
         CONTRACT_TEST(thread_that_waits_for_a_latest_gets_what_slips_by),
         CONTRACT_TEST(thread_that_waits_for_a_mailbox_gets_what_slips_by),
+        CONTRACT_TEST(thread_that_selects_gets_what_slips_by),
+        CONTRACT_TEST(thread_that_selects_gets_what_a_lone_writer_slips_by),
         CONTRACT_TEST(thread_that_waits_for_a_ring_sees_it_close),
         CONTRACT_TEST(thread_that_waits_for_a_ring_of_one_writer_sees_it_close),
     };

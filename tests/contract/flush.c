@@ -184,6 +184,25 @@ close_that_gives_up_ends_the_wait(void **state)
     waiter_join(waiter, AIMDB_ECLOSED);
 }
 
+// Nobody of the consumer's comes by any more: the closer has to tell.
+// proves P6 X1 D3
+static void
+close_that_gives_up_a_pending_value_ends_the_wait(void **state)
+{
+    struct world *w = *state;
+    number_record record = ring(w, 8);
+    struct deferrer *deferrer = world_memory(w, sizeof *deferrer);
+    deferrer->taken = gate_new(w);
+    number_add_consumer(w->builder, record, defer, deferrer);
+    world_build(w);
+    struct waiter *waiter = waiter_start(w, record, 1);
+    gate_wait(deferrer->taken, 1);
+    helper_until_asleep(waiter->helper);
+    CHECK_OK(aimdb_close(w->db, 0, NULL));
+    waiter_join(waiter, AIMDB_ECLOSED);
+    CHECK_OK(aimdb_done(deferrer->token, AIMDB_OK));
+}
+
 // proves P6 X1
 static void
 close_that_drains_lets_the_wait_succeed(void **state)
@@ -340,6 +359,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(value_that_is_pending_is_not_finished_until_done),
         CONTRACT_TEST(consumer_that_was_overrun_is_waited_for_no_longer),
         CONTRACT_TEST(close_that_gives_up_ends_the_wait),
+        CONTRACT_TEST(close_that_gives_up_a_pending_value_ends_the_wait),
         CONTRACT_TEST(close_that_drains_lets_the_wait_succeed),
         CONTRACT_TEST(callbacks_cannot_wait_for_themselves),
         CONTRACT_TEST(what_cannot_be_waited_for_is_not_produced),
