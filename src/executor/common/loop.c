@@ -260,10 +260,11 @@ aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expec
         (void) aimdbi_loop_dispatch(loop, AIMDBI_RUN_VALUES, slice < deadline ? slice : deadline);
     }
     uint32_t ticket = signal_load_acquire(&loop->news);
-    fence_seq_cst(); // [O3] pairs with [O2]
-    bool must_drive = drives && load_relaxed(&loop->awake_) && !load_relaxed(&loop->driver_);
+    fence_seq_cst();                                          // [O3] pairs with [O2]
+    bool can_drive = drives && !load_relaxed(&loop->driver_); // another one tells when it leaves
+    bool must_drive = can_drive && load_relaxed(&loop->awake_);
     if (!must_drive && signal_load_acquire(signal) == expected) {
-        aimdb_time due = drives ? (aimdb_time) load_relaxed(&loop->next_due_) : AIMDB_FOREVER;
+        aimdb_time due = can_drive ? (aimdb_time) load_relaxed(&loop->next_due_) : AIMDB_FOREVER;
         aimdbp_wait(&loop->news, ticket, due < deadline ? due : deadline);
     }
     (void) fetch_sub_acq_rel(&loop->helpers_, 1);
