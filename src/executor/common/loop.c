@@ -216,8 +216,11 @@ drive_until(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
     }
 }
 
-aimdb_err
-aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
+// Who dispatches: the thread of the event loop, or one that waits and helps.
+enum guise { LOOP, HELPER };
+
+static aimdb_err
+dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until, enum guise guise)
 {
     if (load_acquire(&loop->forked_)) {
         return AIMDB_EFORKED;
@@ -225,18 +228,27 @@ aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
     if (exchange_acquire(&loop->driver_, 1) != 0) { // [O4] pairs with the store below
         return AIMDB_EBUSY;
     }
+    size_t due_before = load_relaxed(&loop->next_due_); // relaxed: [O4]
     void *outer = aimdbp_current();
     struct aimdbi_frame frame = { &loop->base, 0 };
     aimdbp_set_current(&frame);
     bool is_done = drive_until(loop, budget, until);
     aimdbp_set_current(outer);
-    store_relaxed(&loop->next_due_, (size_t) aimdbi_due_at(&loop->due)); // relaxed: a figure, [O4]
-    if (!is_done) {
+    aimdb_time due = aimdbi_due_at(&loop->due);
+    store_relaxed(&loop->next_due_, (size_t) due); // relaxed: a figure, [O4]
+    // The event loop may sleep until what it knows to be due, and its wake was taken back here.
+    if (!is_done || (guise == HELPER && due < (aimdb_time) due_before)) {
         loop->hooks->raise(loop);
     }
     store_release(&loop->driver_, 0); // [O4]
     tell_helpers(loop);
     return is_done ? AIMDB_OK : AIMDB_EPENDING;
+}
+
+aimdb_err
+aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
+{
+    return dispatch(loop, budget, until, LOOP);
 }
 
 aimdb_time
@@ -257,7 +269,8 @@ aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expec
     (void) fetch_add_acq_rel(&loop->helpers_, 1);
     if (drives && signal_load_acquire(signal) == expected) {
         aimdb_time slice = aimdbp_clock() + AIMDBI_LOOP_SLICE;
-        (void) aimdbi_loop_dispatch(loop, AIMDBI_RUN_VALUES, slice < deadline ? slice : deadline);
+        aimdb_time until = slice < deadline ? slice : deadline;
+        (void) dispatch(loop, AIMDBI_RUN_VALUES, until, HELPER);
     }
     uint32_t ticket = signal_load_acquire(&loop->news);
     fence_seq_cst();                                          // [O3] pairs with [O2]

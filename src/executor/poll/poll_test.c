@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The poll executor beside threads that wait, and so call consumers and sources as well: what the
+// thread of the event loop is told, by the descriptor and the deadline.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <aimdb/aimdb.h>
+#include <poll.h>
+
+struct number {
+    uint64_t n;
+};
+AIMDB_RECORD_TYPE(number, struct number);
+
+struct stage {
+    aimdb_executor *executor;
+    aimdb_builder *builder;
+    aimdb *db;
+    number_record record;
+};
+
+static bool
+is_readable(const struct stage *stage, int patience_ms)
+{
+    struct pollfd fd = { .fd = aimdb_fd(stage->executor), .events = POLLIN };
+    return poll(&fd, 1, patience_ms) == 1;
+}
+
+// What an event loop does until there is nothing to do.
+static void
+dispatch_all(const struct stage *stage)
+{
+    while (is_readable(stage, 0)) {
+        (void) aimdb_dispatch(stage->executor, 0);
+    }
+}
+
+static aimdb_err
+consume(aimdb_ctx *ctx, const struct number *value)
+{
+    (void) ctx;
+    (void) value;
+    return AIMDB_OK;
+}
+
+static void
+set_up(struct stage *stage)
+{
+    *stage = (struct stage){ .executor = aimdb_poll_new(NULL) };
+    stage->builder = aimdb_builder_new(stage->executor);
+    stage->record = number_configure(stage->builder, "n", AIMDB_SPMC_RING(4));
+    number_add_consumer(stage->builder, stage->record, consume, NULL);
+    assert_int_equal(aimdb_build(stage->builder, &stage->db), AIMDB_OK);
+    dispatch_all(stage);
+}
+
+static void
+tear_down(struct stage *stage)
+{
+    aimdb_free(stage->db);
+    aimdb_builder_free(stage->builder);
+    aimdb_executor_free(stage->executor);
+}
+
+// --- another thread was quicker ------------------------------------------------------------------
+
+static aimdb_time
+hourly(aimdb_ctx *ctx, number_record out)
+{
+    (void) number_emit(ctx, out, &(struct number){ 1 });
+    return aimdb_every(ctx, AIMDB_SEC(3600));
+}
+
+// The loop sleeps, for ever as far as it knows. A database with a source is built, and the thread that
+// built it closes another one at once, which steps the source and takes back the wake.
+static void
+loop_is_told_of_a_source_that_another_thread_stepped_first(void **state)
+{
+    struct stage stage;
+    aimdb *db;
+    (void) state;
+    set_up(&stage);
+    aimdb_builder *builder = aimdb_builder_new(stage.executor);
+    number_record record = number_configure(builder, "hours", AIMDB_SINGLE_LATEST);
+    aimdb_task *source = number_add_source(builder, record, hourly, NULL);
+    assert_true(aimdb_next_deadline(stage.executor) == AIMDB_FOREVER);
+    assert_int_equal(aimdb_build(builder, &db), AIMDB_OK);
+    assert_int_equal(aimdb_close(stage.db, AIMDB_FOREVER, NULL), AIMDB_OK);
+    aimdb_task_stats stats = { .size = sizeof stats };
+    assert_int_equal(aimdb_task_metrics(source, &stats), AIMDB_OK);
+    assert_int_equal(stats.received, 1);
+    assert_true(is_readable(&stage, 0));
+    dispatch_all(&stage);
+    assert_true(aimdb_next_deadline(stage.executor) < AIMDB_FOREVER);
+    aimdb_free(db);
+    aimdb_builder_free(builder);
+    tear_down(&stage);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loop_is_told_of_a_source_that_another_thread_stepped_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
