@@ -20,6 +20,9 @@
 //         ready another thread drives. Changes of the signal, wakes of a sleeping loop, and drivers
 //         that leave look at helpers_ after a sequentially consistent fence [O2]; a helper fences
 //         between its registration and its last look [O3].
+// INV-O4  The event loop leaves all to a driver only with refused_ set, and if that thread had not
+//         left after a sequentially consistent fence [O5]. Who leaves looks at refused_ after its own
+//         [O2], and raises.
 //
 // Source: SPEC D5, D6, X1, X2; docs/adr/0010.
 #include "loop.h"
@@ -36,7 +39,7 @@ loop_of(const aimdb_executor *executor)
 static void
 tell_helpers(struct aimdbi_loop *loop)
 {
-    fence_seq_cst();                         // [O2] pairs with [O3]
+    fence_seq_cst();                         // [O2] pairs with [O3], [O5]
     if (load_relaxed(&loop->helpers_) > 0) { // relaxed: ordered by [O2]
         (void) signal_add_release(&loop->news, 1);
         aimdbp_wake_all(&loop->news);
@@ -242,18 +245,40 @@ dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until, enum guise g
     }
     store_release(&loop->driver_, 0); // [O4]
     tell_helpers(loop);
+    if (load_relaxed(&loop->refused_) && exchange_acquire(&loop->refused_, 0)) { // relaxed: [O2]
+        loop->hooks->raise(loop);
+    }
     return is_done ? AIMDB_OK : AIMDB_EPENDING;
+}
+
+// Whether a thread drives that will raise when it leaves.
+static bool
+is_left_to_a_driver(struct aimdbi_loop *loop)
+{
+    if (!load_relaxed(&loop->driver_)) { // relaxed: looked at once more
+        return false;
+    }
+    store_relaxed(&loop->refused_, 1);        // relaxed: ordered by [O5]
+    fence_seq_cst();                          // [O5] pairs with [O2]
+    return load_relaxed(&loop->driver_) != 0; // relaxed: ordered by [O5]
 }
 
 aimdb_err
 aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
 {
-    return dispatch(loop, budget, until, LOOP);
+    aimdb_err err;
+    do {
+        err = dispatch(loop, budget, until, LOOP);
+    } while (err == AIMDB_EBUSY && !is_left_to_a_driver(loop));
+    return err;
 }
 
 aimdb_time
-aimdbi_loop_deadline(const struct aimdbi_loop *loop)
+aimdbi_loop_deadline(struct aimdbi_loop *loop)
 {
+    if (is_left_to_a_driver(loop)) {
+        return AIMDB_FOREVER;
+    }
     // relaxed: both are hints of one moment
     return load_relaxed(&loop->awake_) ? 0 : (aimdb_time) load_relaxed(&loop->next_due_);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The poll executor beside threads that wait, and so call consumers and sources as well: what the
 // thread of the event loop is told, by the descriptor and the deadline.
+#define _GNU_SOURCE // poll, semaphores
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +10,10 @@
 
 #include <aimdb/aimdb.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+#define PATIENCE_MS 30000 // longer than this nothing takes
 
 struct number {
     uint64_t n;
@@ -20,6 +25,9 @@ struct stage {
     aimdb_builder *builder;
     aimdb *db;
     number_record record;
+    sem_t inside;
+    sem_t leave;
+    pthread_t runner;
 };
 
 static bool
@@ -39,10 +47,12 @@ dispatch_all(const struct stage *stage)
 }
 
 static aimdb_err
-consume(aimdb_ctx *ctx, const struct number *value)
+stay_inside(aimdb_ctx *ctx, const struct number *value)
 {
-    (void) ctx;
+    struct stage *stage = aimdb_user(ctx);
     (void) value;
+    sem_post(&stage->inside);
+    sem_wait(&stage->leave);
     return AIMDB_OK;
 }
 
@@ -50,9 +60,11 @@ static void
 set_up(struct stage *stage)
 {
     *stage = (struct stage){ .executor = aimdb_poll_new(NULL) };
+    sem_init(&stage->inside, 0, 0);
+    sem_init(&stage->leave, 0, 0);
     stage->builder = aimdb_builder_new(stage->executor);
     stage->record = number_configure(stage->builder, "n", AIMDB_SPMC_RING(4));
-    number_add_consumer(stage->builder, stage->record, consume, NULL);
+    number_add_consumer(stage->builder, stage->record, stay_inside, stage);
     assert_int_equal(aimdb_build(stage->builder, &stage->db), AIMDB_OK);
     dispatch_all(stage);
 }
@@ -63,6 +75,60 @@ tear_down(struct stage *stage)
     aimdb_free(stage->db);
     aimdb_builder_free(stage->builder);
     aimdb_executor_free(stage->executor);
+}
+
+// --- another thread drives -----------------------------------------------------------------------
+
+static void *
+run(void *db)
+{
+    assert_int_equal(aimdb_run(db), AIMDB_OK);
+    return NULL;
+}
+
+// A thread in aimdb_run is inside of a consumer.
+static void
+another_drives(struct stage *stage)
+{
+    assert_int_equal(pthread_create(&stage->runner, NULL, run, stage->db), 0);
+    assert_int_equal(number_produce(stage->record, &(struct number){ 1 }), AIMDB_OK);
+    sem_wait(&stage->inside);
+}
+
+static void
+the_other_one_leaves(struct stage *stage)
+{
+    sem_post(&stage->leave);
+    assert_true(is_readable(stage, PATIENCE_MS)); // the loop is asked to look again
+    dispatch_all(stage);
+    aimdb_stop(stage->db);
+    assert_int_equal(pthread_join(stage->runner, NULL), 0);
+}
+
+static void
+loop_that_was_turned_away_sleeps_until_the_other_thread_is_done(void **state)
+{
+    struct stage stage;
+    (void) state;
+    set_up(&stage);
+    another_drives(&stage);
+    assert_int_equal(aimdb_dispatch(stage.executor, 0), AIMDB_EBUSY);
+    assert_true(aimdb_next_deadline(stage.executor) == AIMDB_FOREVER);
+    assert_false(is_readable(&stage, 0));
+    the_other_one_leaves(&stage);
+    tear_down(&stage);
+}
+
+static void
+loop_that_asks_for_the_deadline_meanwhile_sleeps_as_well(void **state)
+{
+    struct stage stage;
+    (void) state;
+    set_up(&stage);
+    another_drives(&stage);
+    assert_true(aimdb_next_deadline(stage.executor) == AIMDB_FOREVER);
+    the_other_one_leaves(&stage);
+    tear_down(&stage);
 }
 
 // --- another thread was quicker ------------------------------------------------------------------
@@ -104,6 +170,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loop_that_was_turned_away_sleeps_until_the_other_thread_is_done),
+        cmocka_unit_test(loop_that_asks_for_the_deadline_meanwhile_sleeps_as_well),
         cmocka_unit_test(loop_is_told_of_a_source_that_another_thread_stepped_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
