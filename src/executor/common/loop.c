@@ -46,10 +46,11 @@ tell_helpers(struct aimdbi_loop *loop)
     }
 }
 
+// Not in the child of a fork: what would wake there is the parent's.
 static void
 wake(struct aimdbi_loop *loop)
 {
-    if (exchange_acq_rel(&loop->awake_, 1) == 0) { // [O1]
+    if (exchange_acq_rel(&loop->awake_, 1) == 0 && !load_acquire(&loop->forked_)) { // [O1]
         loop->hooks->raise(loop);
         tell_helpers(loop);
     }

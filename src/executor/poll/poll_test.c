@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PATIENCE_MS 30000 // longer than this nothing takes
 
@@ -166,6 +168,47 @@ loop_is_told_of_a_source_that_another_thread_stepped_first(void **state)
     tear_down(&stage);
 }
 
+// --- a child -------------------------------------------------------------------------------------
+
+static aimdb_err
+defer(aimdb_ctx *ctx, const struct number *value)
+{
+    aimdb_token *token = aimdb_user(ctx);
+    (void) value;
+    *token = aimdb_defer(ctx);
+    return AIMDB_EPENDING;
+}
+
+// The descriptor of a child is the parent's: what the child writes to it nobody would take back.
+static void
+child_that_finishes_a_value_does_not_wake_its_parent(void **state)
+{
+    struct stage stage;
+    aimdb_token token = { NULL, 0 };
+    int status = -1;
+    (void) state;
+    set_up(&stage);
+    aimdb_builder *builder = aimdb_builder_new(stage.executor);
+    aimdb *db;
+    number_record record = number_configure(builder, "later", AIMDB_SPMC_RING(4));
+    number_add_consumer(builder, record, defer, &token);
+    assert_int_equal(aimdb_build(builder, &db), AIMDB_OK);
+    assert_int_equal(number_produce(record, &(struct number){ 1 }), AIMDB_OK);
+    dispatch_all(&stage);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(aimdb_done(token, AIMDB_OK) == AIMDB_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_false(is_readable(&stage, 0));
+    assert_int_equal(aimdb_done(token, AIMDB_OK), AIMDB_OK);
+    assert_true(is_readable(&stage, 0));
+    aimdb_free(db);
+    aimdb_builder_free(builder);
+    tear_down(&stage);
+}
+
 int
 main(void)
 {
@@ -173,6 +216,7 @@ main(void)
         cmocka_unit_test(loop_that_was_turned_away_sleeps_until_the_other_thread_is_done),
         cmocka_unit_test(loop_that_asks_for_the_deadline_meanwhile_sleeps_as_well),
         cmocka_unit_test(loop_is_told_of_a_source_that_another_thread_stepped_first),
+        cmocka_unit_test(child_that_finishes_a_value_does_not_wake_its_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
