@@ -233,6 +233,8 @@ turn(struct uv_executor *executor)
     if (load_acquire(&executor->loop.forked_)) {
         return;
     }
+    AIMDBI_REQUIRE(is_owner(executor),
+                   "the uv loop is run by another thread than called aimdb_uv_new");
     // The loop's other handles wait, whoever they are [D5].
     aimdb_time until = aimdbp_clock() + AIMDBI_LOOP_SLICE;
     (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES, until);
