@@ -13,7 +13,7 @@
 #include <aimdb/aimdb.h>
 #include <stdio.h>
 
-#define BENCH_FIGURES_MAX 4
+#define BENCH_FIGURES_MAX 5
 #define BENCH_RUNS_MAX 99
 #define BENCH_NAME_MAX 40
 
@@ -57,6 +57,8 @@ struct bench_case {
     unsigned records;
     unsigned spin_us;
     unsigned sleep_ms; // of a consumer, in each call
+    unsigned priority; // under SCHED_FIFO; 0: an ordinary thread
+    bool loaded;       // beside consumers that keep all workers busy
 };
 
 struct bench_group {
@@ -144,5 +146,7 @@ void
 bench_idle(struct bench *bench);
 void
 bench_writers(struct bench *bench);
+void
+bench_cadence(struct bench *bench);
 
 #endif

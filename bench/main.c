@@ -28,6 +28,7 @@ static const struct subject {
     { "spin", bench_spin, "latency to a spinning consumer" },
     { "idle", bench_idle, "processor time when nothing happens" },
     { "writers", bench_writers, "several writers of one record" },
+    { "cadence", bench_cadence, "a source of 1 kHz" },
 };
 
 #define SUBJECTS (sizeof subjects / sizeof subjects[0])

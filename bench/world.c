@@ -16,8 +16,13 @@ must(aimdb_err err, const char *what)
 void
 world_begin(struct world *world, uint32_t threads, uint32_t spin_us)
 {
-    aimdb_pool_options options = { .threads = threads, .spin_us = spin_us };
-    *world = (struct world){ .executor = aimdb_pool_new(&options) };
+    world_begin_with(world, &(aimdb_pool_options){ .threads = threads, .spin_us = spin_us });
+}
+
+void
+world_begin_with(struct world *world, const aimdb_pool_options *options)
+{
+    *world = (struct world){ .executor = aimdb_pool_new(options) };
     world->builder = world->executor ? aimdb_builder_new(world->executor) : NULL;
     if (!world->builder) {
         bench_die("no memory for a database");

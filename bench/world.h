@@ -15,6 +15,8 @@ struct world {
 
 void
 world_begin(struct world *world, uint32_t threads, uint32_t spin_us);
+void
+world_begin_with(struct world *world, const aimdb_pool_options *options);
 aimdb_record *
 world_record(struct world *world, const char *key, const struct values *values,
              aimdb_buffer_cfg cfg);

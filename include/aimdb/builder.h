@@ -42,6 +42,13 @@ typedef struct aimdb_consumer_options {
     bool blocking;    // it may block: run it where it holds up nobody else (D4)
 } aimdb_consumer_options;
 
+// Set .size = sizeof, or leave it 0.
+typedef struct aimdb_source_options {
+    size_t size;
+    const char *name; // for logs and tools; copied; NULL: "source-1", "source-2" ...
+    uint32_t lane;    // of the executor's source lanes, from 0; those without lanes ignore it
+} aimdb_source_options;
+
 // What happened from the moment closing began.
 typedef struct aimdb_close_report {
     size_t size;
@@ -144,6 +151,25 @@ aimdb_set_producer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
 AIMDB_API aimdb_task *
 aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user);
 
+// aimdb_add_source_with is aimdb_add_source with a name of the caller's and a source lane.
+//
+// Sources of one lane wait for each other; those of different lanes do not. How many lanes there are,
+// and with what priority and on which processors each runs, is the executor's: aimdb_pool_options.
+//
+//   builder    the record's own
+//   record     what the source is given to emit into
+//   fn         called by the record's type; returns when to be called next, AIMDB_FOREVER: never
+//   user       what aimdb_user gives it
+//   options    NULL: all defaults
+//   Returns    the task; NULL on a mistake, which is collected
+//   Thread     one at a time
+//   ISR        no                     Blocks  never
+//   Alloc      the task               Cost    one allocation
+//   Source     SPEC D7; docs/adr/0009
+AIMDB_API aimdb_task *
+aimdb_add_source_with(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
+                      const aimdb_source_options *options);
+
 // aimdb_add_consumer registers a function to be called with each value of a record.
 //
 //   builder    the record's own
@@ -159,6 +185,28 @@ aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void
 AIMDB_API aimdb_task *
 aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
                    const aimdb_consumer_options *options);
+
+// aimdb_add_transform derives one record from another: a value of `in` makes at most one of `out`.
+//
+// Use AIMDB_TRANSFORM of <aimdb/typed.h>: it makes sure of the types. What the function leaves in its
+// last argument (all bytes 0 before) is emitted, through the producer function of `out`; if it returns
+// false, nothing is. An emission that is refused counts as an error of the transform. The edge is part
+// of the graph. Transforms that form a circle are a mistake that aimdb_build reports with the keys.
+//
+//   builder    of both
+//   in         what is consumed
+//   out        what is derived from it; has a buffer
+//   call       gives fn its own type back and calls it
+//   fn         the transform
+//   user       what aimdb_user gives it
+//   Returns    the dispatcher; NULL on a mistake, which is collected
+//   Thread     one at a time
+//   ISR        no                     Blocks  never
+//   Alloc      the task and the edge  Cost    two allocations
+//   Source     SPEC E4
+AIMDB_API aimdb_task *
+aimdb_add_transform(aimdb_builder *builder, aimdb_record *in, aimdb_record *out,
+                    aimdb_transform_call call, aimdb_fn fn, void *user);
 
 // aimdb_emitted_by declares that a task emits into a record, for the graph that tools show.
 //
@@ -192,8 +240,9 @@ aimdb_builder_memory(const aimdb_builder *builder, struct aimdb_memory_stats *st
 //
 //   builder    what to build
 //   ret_db     the database; written only on AIMDB_OK
-//   Returns    AIMDB_OK, _ECONFIG (see the report), _ENOMEM, _EIO (no thread to be had), _EBUSY
-//              (built already), _EFORKED (the executor is the parent's), _EINVAL
+//   Returns    AIMDB_OK, _ECONFIG (see the report), _ENOMEM, _EIO (no thread to be had, or not with
+//              the priority or processors the executor was asked for), _EBUSY (built already),
+//              _EFORKED (the executor is the parent's), _EINVAL
 //   Thread     one at a time
 //   ISR        no                     Blocks  until the threads are made
 //   Alloc      all that the database will ever use

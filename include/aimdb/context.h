@@ -37,8 +37,10 @@ aimdb_now(const aimdb_ctx *ctx);
 
 // aimdb_every computes a source's next step on an absolute grid, so that periods do not drift.
 //
-// The grid starts at the source's first step. Grid points that have already passed are left out and
-// counted as overruns in the source's statistics.
+// The grid starts when the source's first step is due. Points of it that have passed already are left
+// out. They count as overruns in the source's statistics once the source returns the answer, and the
+// log says so, at most once a second: call this last. A source that returns a time which is not after
+// the one its step was due is called again at once, and its grid starts anew.
 //
 //   ctx        of a source; in other callbacks it is now + period
 //   period     nanoseconds, at least 1; less counts as 1

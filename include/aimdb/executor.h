@@ -9,25 +9,41 @@ AIMDB_BEGIN
 
 typedef struct aimdb_executor aimdb_executor;
 
+// A pool has at most so many source lanes.
+#define AIMDB_SOURCE_LANES_MAX 64
+
+// How the thread of a source lane runs. Zero in a member means as the thread that builds the database.
+// Set .size = sizeof in the first one of an array, or leave it 0.
+typedef struct aimdb_lane_options {
+    size_t size;
+    uint64_t cpus;     // bit n: may run on processor n, of the first 64
+    uint32_t priority; // 1 to 99: under SCHED_FIFO with this priority
+} aimdb_lane_options;
+
 // How a pool is made. Zero in a member means its default. Set .size = sizeof, or leave it 0.
 typedef struct aimdb_pool_options {
     size_t size;
     uint32_t threads;          // workers that run consumers; default: one per processor
     uint32_t blocking_threads; // at most so many for blocking consumers; default: one for each
     uint32_t spin_us;          // how long an idle worker spins before it sleeps, us; default: 0
+    uint32_t source_lanes;     // threads that step sources, 64 at most; default: 1
+    const aimdb_lane_options *lanes; // one for each source lane; default: all as by default
 } aimdb_pool_options;
 
 // aimdb_pool_new makes an executor of threads.
 //
 // Threads exist while a database of this executor is open: the workers, one thread per blocking
-// consumer (or blocking_threads of them), and one for the sources if there are any.
+// consumer (or blocking_threads of them), and one per source lane that has sources. A lane whose thread
+// cannot have its priority (without CAP_SYS_NICE or RLIMIT_RTPRIO) or its processors (all of them must
+// exist) makes aimdb_build refuse a database with sources in that lane, and say so in its report.
 //
 //   options    NULL: all defaults
-//   Returns    the executor; NULL when memory is out or an option is bad (over 1024 threads)
+//   Returns    the executor; NULL when memory is out or an option is bad (over 1024 threads, over 64
+//              source lanes, a priority over 99)
 //   Thread     any
 //   ISR        no                     Blocks  never
 //   Alloc      the executor, once     Cost    microseconds
-//   Source     SPEC D4-D6
+//   Source     SPEC D4-D7; docs/adr/0009
 AIMDB_API aimdb_executor *
 aimdb_pool_new(const aimdb_pool_options *options);
 

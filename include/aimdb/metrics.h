@@ -28,9 +28,9 @@ typedef struct aimdb_task_stats {
     uint64_t lags;          // times it lagged
     uint64_t errors;        // calls that returned an error
     uint64_t pending;       // values waiting for it now
-    uint64_t overruns;      // source: grid points that had passed
-    aimdb_time latency_p50; // push to call, ns, upper edge of its bucket; 0 without .stamp
-    aimdb_time latency_p99;
+    uint64_t overruns;      // source: steps left out, their grid points had passed
+    aimdb_time latency_p50; // push to call, of a source due to begun; ns, upper edge of its bucket
+    aimdb_time latency_p99; // 0 without .stamp on the record, all three
     aimdb_time latency_max;
 } aimdb_task_stats;
 

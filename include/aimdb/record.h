@@ -23,6 +23,9 @@ typedef struct aimdb_task aimdb_task;     // a source, or a consumer's dispatche
 // back and call; nothing is ever called through this type.
 typedef void (*aimdb_fn)(void);
 
+// Gives a transform (aimdb_add_transform) its own type back and calls it.
+typedef bool (*aimdb_transform_call)(aimdb_ctx *ctx, aimdb_fn fn, const void *in, void *out);
+
 // The kinds of scalar a schema field can have.
 typedef enum aimdb_kind {
     AIMDB_KIND_BOOL,
@@ -108,8 +111,8 @@ typedef struct aimdb_reader {
     aimdb_word missed_;
     aimdb_word skipped_;
     aimdb_word lags_;
-    size_t lag_;  // missed at the last AIMDB_ELAGGED
-    size_t mode_; // takes, or only observes
+    size_t lag_;      // missed at the last AIMDB_ELAGGED
+    aimdb_word mode_; // takes, or only observes; and when aimdb_select chose it last
 } aimdb_reader;
 
 // aimdb_produce sends one value on its way: producer function, then buffer.
@@ -148,6 +151,28 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size);
 //   Source     SPEC P1-P5; docs/adr/0005
 AIMDB_API aimdb_err
 aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t count);
+
+// aimdb_produce_wait produces into a ring, and waits until all its consumers have finished with the
+// value.
+//
+// A consumer has finished when its call for the value is over, or its aimdb_done came, or when it was
+// overrun and missed the value (its `missed` tells). Readers that pull are not waited for. Where the
+// executor has no threads, this one runs what is ready meanwhile (aimdb_poll_new).
+//
+//   record     an open record over a ring
+//   value      one value of the record's type
+//   size       bytes of it
+//   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER: none
+//   Returns    AIMDB_OK; _ETIMEDOUT: the value is in the ring, but not all have finished with it;
+//              _ECLOSED: refused, or a close gave up before they had; _ENOTSUP for other buffers;
+//              _EBUSY in a callback of the same executor, which may be needed for the consumers; and
+//              what aimdb_produce returns
+//   Thread     any outside of callbacks
+//   ISR        no                     Blocks  until then
+//   Alloc      none                   Cost    a produce, and a heavy fence each time it looks
+//   Source     SPEC P6
+AIMDB_API AIMDB_MUST_CHECK aimdb_err
+aimdb_produce_wait(aimdb_record *record, const void *value, size_t size, aimdb_time deadline);
 
 // aimdb_emit produces into a record from inside a producer function, source or consumer.
 //
@@ -237,6 +262,29 @@ aimdb_try_recv(aimdb_reader *reader, void *out, size_t size);
 //   Source     SPEC R2-R8, L2-L4, M2, X3
 AIMDB_API AIMDB_MUST_CHECK aimdb_err
 aimdb_recv(aimdb_reader *reader, void *out, size_t size, aimdb_time deadline);
+
+// aimdb_select waits until one of several readers has something to read.
+//
+// Gives the index of a reader whose next aimdb_try_recv yields a value, AIMDB_ELAGGED or
+// AIMDB_ECLOSED: of those that have something the one that was chosen longest ago, so a busy reader
+// does not starve the others. Read it, and select again; leave out a reader that is closed, or it is
+// chosen again and again. AIMDB_EEMPTY from the chosen reader is no mistake: another reader of its
+// mailbox may have been faster, and so may a writer that overwrites the value just now. Threads that
+// select in one database may wake each other for nothing: they look, and sleep on.
+//
+//   readers    of one database, of any types and buffers; of typed readers the addresses of .raw
+//   n          how many; at least one
+//   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER waits without limit; one in the past looks
+//              once
+//   Returns    an index into readers, or AIMDB_ETIMEDOUT, _EFORKED, _EINVAL (n is 0, a NULL, a
+//              reader that is not subscribed, readers of different databases)
+//   Thread     the readers' own; not from callbacks of the pool's workers
+//   ISR        no                     Blocks  until there is something to read, or the deadline
+//   Alloc      none                   Cost    one look at each reader; when it has to sleep two
+//              atomic additions for each, another look, and two or three system calls
+//   Source     SPEC S1, S2, X3
+AIMDB_API AIMDB_MUST_CHECK ptrdiff_t
+aimdb_select(aimdb_reader *const *readers, size_t n, aimdb_time deadline);
 
 // aimdb_drain takes many values at once.
 //

@@ -12,6 +12,7 @@
 // Both may stand in a header that many files include. NAME below is the first argument, T the C type
 // (struct NAME with a schema). Each function is a one-line wrapper of the untyped one behind it.
 //
+//   NAME_value                                    T
 //   NAME_record                                   handle of a record; .raw is the untyped one
 //   NAME_reader                                   a reader, memory of the caller; .raw is the untyped
 //   aimdb_err NAME_producer_fn(aimdb_ctx *, T *)               type of a producer function
@@ -20,11 +21,13 @@
 //   NAME_configure(b, key, cfg)                   aimdb_configure
 //   NAME_set_producer(b, record, fn, user)        aimdb_set_producer
 //   NAME_add_source(b, record, fn, user)          aimdb_add_source
+//   NAME_add_source_with(b, record, fn, user, &options)
 //   NAME_add_consumer(b, record, fn, user)        aimdb_add_consumer
 //   NAME_add_consumer_with(b, record, fn, user, &options)
 //   NAME_emitted_by(b, record, task)              aimdb_emitted_by
 //   NAME_produce(record, &value)                  aimdb_produce
 //   NAME_produce_n(record, values, n)             aimdb_produce_n
+//   NAME_produce_wait(record, &value, deadline)   aimdb_produce_wait
 //   NAME_emit(ctx, record, &value)                aimdb_emit
 //   NAME_subscribe(record, &reader)               aimdb_subscribe
 //   NAME_observe(record, &reader)                 aimdb_observe
@@ -36,6 +39,11 @@
 //   NAME_peek(record, &value)                     aimdb_peek
 //   NAME_find(db, key, &record)                   aimdb_find
 //   NAME_type()                                   the aimdb_type descriptor
+//
+//     AIMDB_TRANSFORM(to_fahrenheit, celsius, fahrenheit);     one record type derived from another
+//
+//   bool NAME_transform_fn(aimdb_ctx *, const IN's T *, OUT's T *)   type of its function
+//   NAME_add_transform(b, in, out, fn, user)      aimdb_add_transform
 #ifndef AIMDB_TYPED_H
 #define AIMDB_TYPED_H
 
@@ -48,6 +56,7 @@
 
 // Handles and callback types of one record type.
 #define AIMDB_TYPED_NAMES_(NAME, T)                                                                \
+    typedef T NAME##_value;                                                                        \
     typedef struct NAME##_record {                                                                 \
         aimdb_record *raw;                                                                         \
     } NAME##_record;                                                                               \
@@ -105,6 +114,12 @@
     {                                                                                              \
         return aimdb_add_source(b, record.raw, (aimdb_fn) fn, user);                               \
     }                                                                                              \
+    AIMDB_INLINE_ aimdb_task *NAME##_add_source_with(aimdb_builder *b, NAME##_record record,       \
+                                                     NAME##_source_fn *fn, void *user,             \
+                                                     const aimdb_source_options *options)          \
+    {                                                                                              \
+        return aimdb_add_source_with(b, record.raw, (aimdb_fn) fn, user, options);                 \
+    }                                                                                              \
     AIMDB_INLINE_ aimdb_task *NAME##_add_consumer_with(aimdb_builder *b, NAME##_record record,     \
                                                        NAME##_consumer_fn *fn, void *user,         \
                                                        const aimdb_consumer_options *options)      \
@@ -135,6 +150,11 @@
     AIMDB_INLINE_ aimdb_err NAME##_produce_n(NAME##_record record, const T *values, size_t n)      \
     {                                                                                              \
         return aimdb_produce_n(record.raw, values, sizeof(T), n);                                  \
+    }                                                                                              \
+    AIMDB_INLINE_ AIMDB_MUST_CHECK aimdb_err NAME##_produce_wait(                                  \
+        NAME##_record record, const T *value, aimdb_time deadline)                                 \
+    {                                                                                              \
+        return aimdb_produce_wait(record.raw, value, sizeof(T), deadline);                         \
     }                                                                                              \
     AIMDB_INLINE_ aimdb_err NAME##_emit(aimdb_ctx *ctx, NAME##_record record, const T *value)      \
     {                                                                                              \
@@ -184,6 +204,22 @@
 
 // AIMDB_RECORD_TYPE makes any plain struct (1 byte to 64 KiB, any alignment to 4096) a record type.
 #define AIMDB_RECORD_TYPE(NAME, T) AIMDB_TYPED_(NAME, T, NULL, 0)
+
+// AIMDB_TRANSFORM names a transform from the record type IN to the record type OUT.
+#define AIMDB_TRANSFORM(NAME, IN, OUT)                                                             \
+    typedef bool NAME##_transform_fn(aimdb_ctx *ctx, const IN##_value *in, OUT##_value *out);      \
+    AIMDB_INLINE_ bool NAME##_call_transform_(aimdb_ctx *ctx, aimdb_fn fn, const void *in,         \
+                                              void *out)                                           \
+    {                                                                                              \
+        return ((NAME##_transform_fn *) fn)(ctx, (const IN##_value *) in, (OUT##_value *) out);    \
+    }                                                                                              \
+    AIMDB_INLINE_ aimdb_task *NAME##_add_transform(                                                \
+        aimdb_builder *b, IN##_record in, OUT##_record out, NAME##_transform_fn *fn, void *user)   \
+    {                                                                                              \
+        return aimdb_add_transform(b, in.raw, out.raw, NAME##_call_transform_, (aimdb_fn) fn,      \
+                                   user);                                                          \
+    }                                                                                              \
+    AIMDB_STATIC_ASSERT(sizeof(IN##_value) > 0 && sizeof(OUT##_value) > 0, "two record types")
 
 #define AIMDB_C_bool bool
 #define AIMDB_C_i8 int8_t

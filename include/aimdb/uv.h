@@ -18,11 +18,12 @@ typedef struct aimdb_uv_options {
 
 // aimdb_uv_new makes an executor that runs on a libuv loop.
 //
-// Consumers and sources run in callbacks of the loop, blocking consumers in its thread pool
-// (uv_queue_work, UV_THREADPOOL_SIZE). The handles are one uv_async and one uv_timer; they keep
-// uv_run going while a database is open. A consumer that blocks without saying so stops the loop, and
-// no blocking consumer begins meanwhile. Sources are due with the resolution of the loop's timers,
-// a millisecond. Several databases may share an executor, several executors a loop.
+// Consumers and sources run in callbacks of the loop, in each of its turns for about a millisecond or
+// for one call; blocking consumers in its thread pool (uv_queue_work, UV_THREADPOOL_SIZE). The handles
+// are one uv_async and one uv_timer; they keep uv_run going while a database is open. A consumer that
+// blocks without saying so stops the loop, and no blocking consumer begins meanwhile. Sources are due
+// with the resolution of the loop's timers, a millisecond. Several databases may share an executor,
+// several executors a loop.
 //
 // With a loop of the caller's, aimdb_uv_new, aimdb_build, aimdb_free and aimdb_executor_free belong to
 // the thread that runs the loop. Values come from any thread, and aimdb_close may: its caller then

@@ -131,7 +131,7 @@ alloc_items(aimdb *db)
     for (size_t i = 0; i < db->task_count; i++) {
         aimdb_task *task = db->tasks[i];
         size_t bytes;
-        if (!task->reader.record_->stamp || task->is_source) {
+        if (!task->reader.record_->stamp) {
             continue;
         }
         task->latency =
@@ -191,12 +191,16 @@ connect_records(aimdb_builder *builder, aimdb *db)
         db->records[i]->asymmetric = db->asymmetric;
         db->records[i]->builder = NULL;
         db->records[i]->next = NULL;
+        store_relaxed(&db->records[i]->watchers_, 0); // relaxed: not shared yet
         db->records[i]->db = db;
     }
+    builder->first_record = builder->last_record = NULL;
     for (size_t i = 0; i < db->task_count; i++) {
         if (!db->tasks[i]->is_source) {
             aimdb_record *rec = db->tasks[i]->reader.record_;
             aimdbi_reader_init(&db->tasks[i]->reader, rec, AIMDBI_TAKES);
+            store_relaxed(&db->tasks[i]->finished_, // relaxed: not shared yet
+                          load_relaxed(&db->tasks[i]->reader.cursor_));
         }
     }
     for (const struct aimdbi_declaration *d = builder->declarations; d; d = d->next) {

@@ -262,8 +262,8 @@ aimdb_configure(aimdb_builder *builder, const char *key, const aimdb_type *type,
 }
 
 // True if `record` can be given `what`; notes a mistake otherwise.
-static bool
-is_own(aimdb_builder *builder, const aimdb_record *record, const char *what)
+bool
+aimdbi_is_own(aimdb_builder *builder, const aimdb_record *record, const char *what)
 {
     struct aimdbi_text text = { 0 };
     aimdbi_text_add(&text, what);
@@ -280,7 +280,7 @@ is_own(aimdb_builder *builder, const aimdb_record *record, const char *what)
 void
 aimdb_set_producer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user)
 {
-    if (!builder || !is_own(builder, record, "producer function")) {
+    if (!builder || !aimdbi_is_own(builder, record, "producer function")) {
         return;
     }
     if (!fn) {
@@ -306,9 +306,9 @@ name_task(aimdb_task *task, const char *name, const char *kind, size_t number)
     __builtin_memcpy(task->name, text.line, text.used + 1);
 }
 
-static aimdb_task *
-add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, const char *name,
-         const char *kind)
+aimdb_task *
+aimdbi_add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
+                const char *name, const char *kind, const struct aimdbi_transform *transform)
 {
     size_t number = 1;
     aimdb_task **end = &record->tasks;
@@ -318,12 +318,15 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
     }
     size_t room = name ? aimdbi_length(name) + 1 : 24;
     if (room > AIMDBI_KEY_BYTES_MAX + 1) {
-        aimdbi_mistake(builder, false, record->key, "a consumer's name has up to 255 bytes");
+        aimdbi_mistake(builder, false, record->key, "a task's name has up to 255 bytes");
         return NULL;
     }
     size_t bytes;
+    size_t align = _Alignof(struct aimdbi_transform);
+    size_t after_name = (sizeof(aimdb_task) + room + align - 1) & ~(align - 1);
+    size_t need = transform ? after_name + sizeof *transform : sizeof(aimdb_task) + room;
     // On cache lines of its own: neighbours run on other threads.
-    aimdb_task *task = aimdbi_alloc(&builder->allocator, sizeof *task + room, AIMDBI_LINE, &bytes);
+    aimdb_task *task = aimdbi_alloc(&builder->allocator, need, AIMDBI_LINE, &bytes);
     if (!task) {
         builder->is_out_of_memory = true;
         return NULL;
@@ -332,8 +335,14 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
     task->fn = fn;
     task->user = user;
     task->is_source = is_source;
+    if (!is_source) {
+        task->call = record->type->call_consumer;
+    }
+    if (transform) {
+        task->transform = (void *) ((unsigned char *) task + after_name);
+        *task->transform = *transform;
+    }
     task->reader.record_ = record;
-    task->reader.mode_ = 1;
     task->index = (uint32_t) builder->task_count++;
     name_task(task, name, kind, number);
     *end = task;
@@ -343,21 +352,41 @@ add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user, 
 aimdb_task *
 aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user)
 {
-    if (!builder || !is_own(builder, record, "source")) {
+    return aimdb_add_source_with(builder, record, fn, user, NULL);
+}
+
+aimdb_task *
+aimdb_add_source_with(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
+                      const aimdb_source_options *options)
+{
+    if (!builder || !aimdbi_is_own(builder, record, "source")) {
         return NULL;
     }
     if (!fn) {
         aimdbi_mistake(builder, false, record->key, "a source's function is NULL");
         return NULL;
     }
-    return add_task(builder, record, fn, user, NULL, "source-");
+    aimdb_source_options given = { 0 };
+    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
+        aimdbi_mistake(builder, false, record->key, "source options of a size that cannot be");
+        return NULL;
+    }
+    if (given.lane >= AIMDB_SOURCE_LANES_MAX) {
+        aimdbi_mistake(builder, false, record->key, "a source's lane is from 0 to 63");
+        return NULL;
+    }
+    aimdb_task *task = aimdbi_add_task(builder, record, fn, user, given.name, "source-", NULL);
+    if (task) {
+        task->source_lane = (uint16_t) given.lane;
+    }
+    return task;
 }
 
 aimdb_task *
 aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
                    const aimdb_consumer_options *options)
 {
-    if (!builder || !is_own(builder, record, "consumer")) {
+    if (!builder || !aimdbi_is_own(builder, record, "consumer")) {
         return NULL;
     }
     if (!fn) {
@@ -369,7 +398,7 @@ aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
         aimdbi_mistake(builder, false, record->key, "consumer options of a size that cannot be");
         return NULL;
     }
-    aimdb_task *task = add_task(builder, record, fn, user, given.name, "consumer-");
+    aimdb_task *task = aimdbi_add_task(builder, record, fn, user, given.name, "consumer-", NULL);
     if (task) {
         task->blocking = given.blocking;
         record->consumers++;
@@ -380,8 +409,7 @@ aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
 size_t
 aimdbi_task_bytes(const aimdb_task *task)
 {
-    bool stamped = task->reader.record_->stamp && !task->is_source;
-    return task->bytes + (stamped ? sizeof(struct aimdbi_latency) : 0);
+    return task->bytes + (task->reader.record_->stamp ? sizeof(struct aimdbi_latency) : 0);
 }
 
 void
@@ -400,7 +428,7 @@ aimdb_emitted_by(aimdb_builder *builder, aimdb_record *record, aimdb_task *task)
                        "its task is declared to emit into an unregistered record");
         return;
     }
-    if (!is_own(builder, record, "declared emission")) {
+    if (!aimdbi_is_own(builder, record, "declared emission")) {
         return;
     }
     size_t bytes;

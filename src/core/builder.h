@@ -46,6 +46,19 @@ struct aimdb_builder {
 void
 aimdbi_mistake(aimdb_builder *builder, bool of_build, const char *key, const char *what);
 
+// Notes a mistake unless the record is one of this builder's, which is not built yet.
+bool
+aimdbi_is_own(aimdb_builder *builder, const aimdb_record *record, const char *what);
+
+// Registers a task. `kind` and a number make its name if `name` is NULL; `transform` is copied.
+aimdb_task *
+aimdbi_add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
+                const char *name, const char *kind, const struct aimdbi_transform *transform);
+
+// transform.c: notes circles of transforms.
+void
+aimdbi_check_transforms(aimdb_builder *builder);
+
 // check.c: notes every mistake of the whole description. `by_key` is sorted.
 void
 aimdbi_check(aimdb_builder *builder, aimdb_record *const *by_key);

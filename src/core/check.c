@@ -2,6 +2,8 @@
 // What is looked at before anything is started. Every mistake is told, with the record's key [B1].
 #include "builder.h"
 
+#include "executor.h"
+
 static void
 check_type(aimdb_builder *builder, const aimdb_record *rec)
 {
@@ -22,11 +24,31 @@ check_type(aimdb_builder *builder, const aimdb_record *rec)
 }
 
 static void
+check_lane(aimdb_builder *builder, const aimdb_record *rec, const aimdb_task *task)
+{
+    uint32_t lanes = builder->executor ? builder->executor->source_lanes : 0;
+    if (lanes == 0 || task->source_lane < lanes) {
+        return;
+    }
+    struct aimdbi_text text = { 0 };
+    aimdbi_text_add(&text, "source \"");
+    aimdbi_text_add(&text, task->name);
+    aimdbi_text_add(&text, "\" is for source lane ");
+    aimdbi_text_number(&text, task->source_lane);
+    aimdbi_text_add(&text, ", but the last one of its executor is lane ");
+    aimdbi_text_number(&text, lanes - 1);
+    aimdbi_mistake(builder, true, rec->key, text.line);
+}
+
+static void
 check_tasks(aimdb_builder *builder, const aimdb_record *rec)
 {
     bool has_source = false;
     for (const aimdb_task *task = rec->tasks; task; task = task->next) {
-        has_source |= task->is_source;
+        if (task->is_source) {
+            has_source = true;
+            check_lane(builder, rec, task);
+        }
     }
     if (rec->buffer == AIMDB_BUFFER_NONE && rec->consumers > 0) {
         aimdbi_mistake(builder, true, rec->key, "a consumer, but no buffer");
@@ -103,6 +125,7 @@ aimdbi_check(aimdb_builder *builder, aimdb_record *const *by_key)
             check_duplicate(builder, by_key[i - 1], by_key[i]);
         }
     }
+    aimdbi_check_transforms(builder);
     check_memory(builder);
 }
 

@@ -19,9 +19,10 @@
 //
 // Source: SPEC X1-X4; docs/adr/0006.
 #include "executor.h"
+#include "flush.h"
 #include "reader.h"
 
-#define IN_FLIGHT_PATIENCE 10000 // looks at a push in flight, most of them after yielding
+#define IN_FLIGHT_PATIENCE 500 // looks at a push in flight: some 20 ms, most of them asleep
 
 static size_t
 pushes_of(const aimdb *db)
@@ -209,6 +210,18 @@ close_gate(aimdb *db)
     wake_runner(db);
 }
 
+// Those that were abandoned finish with nothing any more.
+static void
+tell_flushers(aimdb *db)
+{
+    fence_heavy_of(db); // pairs with [F3] of flush.c: the tasks have LEFT, then flushers_
+    for (size_t i = 0; i < db->record_count; i++) {
+        if (load_relaxed(&db->records[i]->flushers_) > 0) { // relaxed: ordered by the fence
+            aimdbi_flush_tell(db->records[i]);
+        }
+    }
+}
+
 static void
 close_now(aimdb *db, aimdb_time deadline)
 {
@@ -222,6 +235,7 @@ close_now(aimdb *db, aimdb_time deadline)
         (void) all_left_or_abandoned(db);
     }
     db->executor->ops->close(db->executor, db);
+    tell_flushers(db);
     db->report.delivered = delivered_so_far(db) - before;
     db->report.timed_out = timed_out;
     for (size_t i = 0; i < db->record_count; i++) {

@@ -39,32 +39,51 @@ enum aimdbi_state {
     AIMDBI_LEFT
 };
 
+// What makes a consumer a transform. Part of the task's allocation.
+struct aimdbi_transform {
+    aimdb_record *out;
+    aimdb_transform_call call;
+};
+
 // Keeps one kind of log line about a task rare. Any thread may complain.
 struct aimdbi_complaint {
     aimdb_word said_at_; // ms, never 0 once something was said
     aimdb_word unsaid_;  // lines held back since
 };
 
-// One allocation: this struct, then the name.
+// One allocation: this struct, the name, and what a transform has.
 struct aimdb_task {
     aimdb_word state_;      // enum aimdbi_state
     aimdb_task *next_ready; // the executor's, while QUEUED; of a source while it is not stepped
-    aimdb_task *more_due;   // source: the executor's, while it is not stepped
     aimdb_fn fn;
     void *user;
-    aimdb_reader reader;            // a source has only .record_; written by the running thread
-    aimdb_word defer_;              // phase and turn of an asynchronous value, see task.c
+    union {
+        aimdb_task *more_due;               // source: the executor's, while it is not stepped
+        struct aimdbi_transform *transform; // consumer: constant; NULL: an ordinary one
+    };
+    union {
+        aimdb_time wake_at;                                                // source: the executor's
+        aimdb_err (*call)(aimdb_ctx *ctx, aimdb_fn fn, const void *value); // consumer: constant
+    };
+    aimdb_reader reader; // a source has only .record_; written by the running thread
+    union {
+        aimdb_word defer_;    // consumer: phase and turn of an asynchronous value, see task.c
+        aimdb_word overruns_; // source: running thread
+    };
+    union {
+        size_t lag;     // consumer: missed just before the next value; running thread
+        aimdb_time due; // source: when its next step is due; running thread
+    };
     aimdb_word errors_;             // running thread, and aimdb_done
-    aimdb_word overruns_;           // source: running thread
-    size_t lag;                     // missed just before the next value; running thread
-    aimdb_time due;                 // source: the grid point of its next step; running thread
-    aimdb_time wake_at;             // source: the executor's
-    struct aimdbi_latency *latency; // with `stamp`
+    aimdb_word finished_;           // consumer of a ring: pushes it has finished with, see flush.c
+    struct aimdbi_latency *latency; // with `stamp`; of a source: how late its steps begin
+    // Of lags; of a source's overruns.
     struct aimdbi_complaint of_lags;
     struct aimdbi_complaint of_errors;
     uint16_t block;       // running thread: values to copy out at once; 0: not known yet
     uint16_t empty_polls; // running thread: fruitless runs in a row
     uint16_t look_away;   // running thread: ns, see executor.h
+    uint16_t source_lane; // constant; of the executor's, for a source
     aimdb_task *next;     // of the same record
     void *lane;           // the executor's
     size_t bytes;         // of this allocation
@@ -105,6 +124,7 @@ struct aimdb {
     aimdb_word stop_;
     aimdbi_signal ended;   // counts: the phase reached its end
     aimdbi_signal stopped; // counts: somebody asked to stop
+    aimdbi_signal news;    // counts: a record that a thread in aimdb_select sleeps over has news
     aimdb_allocator allocator;
     aimdb_memory_stats memory;
     aimdb_close_report report; // written before the phase reaches its end
@@ -120,6 +140,8 @@ struct aimdb_ctx {
     aimdb_task *task;   // NULL: a producer function
     void *user;
     size_t missed;
+    aimdb_time next; // source: what aimdb_every answered last in this step
+    size_t left_out; // source: grid points that had passed by then
 };
 
 // What the calling thread is inside of: aimdbp_current() points to one, or is NULL outside of all

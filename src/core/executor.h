@@ -77,7 +77,8 @@ struct aimdbi_executor_ops {
 // An executor begins with this.
 struct aimdb_executor {
     const struct aimdbi_executor_ops *ops;
-    aimdb_word refs_; // the owner, and every database whose memory still exists
+    aimdb_word refs_;      // the owner, and every database whose memory still exists
+    uint32_t source_lanes; // constant; 0: lanes mean nothing here, sources may name any
 };
 
 // Drops a reference; the last one ends the executor's memory. (A call of aimdb_done may still be in

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A histogram of the time from push to call, kept for the consumers of records with `stamp`.
+// A histogram of the time from push to call, kept for the consumers of records with `stamp`, and of
+// the time from due to begun for the steps of their sources.
 //
 // Buckets are four to an octave of nanoseconds, so a figure is at most 25 % too high; one writer
-// (the dispatcher), any reader. Source: SPEC section 10.
+// (the running thread), any reader. Source: SPEC section 10.
 #ifndef AIMDB_CORE_LATENCY_H
 #define AIMDB_CORE_LATENCY_H
 

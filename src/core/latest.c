@@ -11,13 +11,14 @@
 // A writer looks at PIN before it announces a slot and once more after (light fence between), and
 // steps aside into the other slot. So from the heavy fence on nobody starts to write the pinned slot;
 // at most one push that announced it earlier is still in flight, and until it commits the other slot
-// holds still. One of the two is whole: the reader is done in a bounded number of steps, and the
-// writer never waits. The price is that while a pin is held a push may overwrite the current value
-// in place; who reads then finds the pinned one. One pin at a time; other overtaken readers go on
-// trying until it is given back.
+// holds still. One of the two is whole: the reader is done in a bounded number of steps (see
+// read_pinned), and the writer never waits. The price is that while a pin is held a push may
+// overwrite the current value in place; who reads then finds the pinned one. One pin at a time; other
+// overtaken readers go on trying until it is given back.
 //
 // INV-L1  A slot is written only by the push that whole_[slot] names, after a release fence.
-// INV-L2  Between a reader's heavy fence and its unpinning no push is announced for its slot.
+// INV-L2  Between a reader's heavy fence and its unpinning no push is announced for its slot, or the
+//         announcement is taken back before a word is written.
 // INV-L3  commit_'s SLOT bit names the slot of the newest committed push.
 // INV-L4  Who has seen a push announced in whole_ sees the pushes before it committed.
 //
@@ -176,7 +177,10 @@ read_pinned(aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp, size
     }
     size_t slot = held == pin_of(1);
     enum outcome outcome = OVERTAKEN;
-    // Once more than the proof needs: the pinned slot, the other one, the pinned one again.
+    // Four rounds are enough and three are not (tests/model). Two things may still get between the
+    // loads of a round: the push that was in flight when the pin was set, and one announcement of the
+    // pinned slot that is taken back. There is no second one: whoever writes after that writer has the
+    // turn from it [T1], and so knows of the pin before it announces.
     for (int i = 0; i < 4 && outcome == OVERTAKEN; i++) {
         size_t commit = load_acquire(&rec->commit_); // [R2]
         if (slot_has(rec, slot, commit, seen, ret_push) &&

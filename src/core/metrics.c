@@ -28,8 +28,7 @@ skipped(const aimdb_reader *reader)
 {
     const aimdb_record *rec = reader->record_;
     uint64_t so_far = load_relaxed(&reader->skipped_);
-    if (rec->buffer == AIMDB_BUFFER_SPMC_RING ||
-        (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES)) {
+    if (rec->buffer == AIMDB_BUFFER_SPMC_RING || reader_competes(reader)) {
         return so_far;
     }
     size_t commit = load_acquire(&rec->commit_) & AIMDBI_COUNT;
@@ -85,7 +84,7 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
     look(task->reader.record_);
     aimdb_task_stats now = { .received = load_relaxed(&task->reader.received_),
                              .errors = load_relaxed(&task->errors_),
-                             .overruns = load_relaxed(&task->overruns_) };
+                             .overruns = task->is_source ? load_relaxed(&task->overruns_) : 0 };
     if (!task->is_source) {
         now.missed = load_relaxed(&task->reader.missed_);
         now.skipped = skipped(&task->reader);

@@ -29,7 +29,7 @@ AIMDBI_SHARED void
 aimdbp_wake_all(aimdbi_signal *signal);
 
 // Called in spin loops with a count that grows: a pause at first, then lets others run.
-void
+AIMDBI_SHARED void
 aimdbp_relax(unsigned spins);
 
 // Makes ready what the other hooks need. Called once per builder; idempotent.

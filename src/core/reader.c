@@ -22,7 +22,7 @@ aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_m
         commit = again; // the first pushes came between: whole_ may have been of a later one
         start = commit & AIMDBI_COUNT;
     }
-    *reader = (aimdb_reader){ .record_ = rec, .mode_ = mode };
+    *reader = (aimdb_reader){ .record_ = rec, .mode_ = { mode } };
     store_relaxed(&reader->cursor_, start);
 }
 
@@ -63,7 +63,7 @@ bool
 aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp)
 {
     aimdb_record *rec = reader->record_;
-    if (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES) {
+    if (reader_competes(reader)) {
         if (!aimdbi_mailbox_take(rec, scratch, ret_stamp)) {
             return false;
         }

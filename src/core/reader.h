@@ -7,6 +7,8 @@
 
 enum aimdbi_reader_mode { AIMDBI_TAKES = 1, AIMDBI_OBSERVES };
 
+#define AIMDBI_MODE ((size_t) 3) // in mode_; above it select.c keeps its turns
+
 // Gives a reader its starting position in rec (R3, L3, M4).
 void
 aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_mode mode);
@@ -37,13 +39,21 @@ reader_count_lag(aimdb_reader *reader, size_t lag, size_t so_far)
     count(&reader->lags_, so_far == 0 ? 1 : 0);
 }
 
+// True if the reader takes values out of a mailbox, in competition with others.
+static inline bool
+reader_competes(const aimdb_reader *reader)
+{
+    return reader->record_->buffer == AIMDB_BUFFER_MAILBOX &&
+           (load_relaxed(&reader->mode_) & AIMDBI_MODE) == AIMDBI_TAKES; // relaxed: constant
+}
+
 // The count of pushes up to which this reader has seen everything.
 static inline size_t
 reader_seen(const aimdb_reader *reader)
 {
-    const aimdb_record *rec = reader->record_;
-    if (rec->buffer == AIMDB_BUFFER_MAILBOX && reader->mode_ == AIMDBI_TAKES) {
-        return load_relaxed(&rec->taken_); // relaxed: a stale one is found out by the claim
+    if (reader_competes(reader)) {
+        // relaxed: a stale one is found out by the claim
+        return load_relaxed(&reader->record_->taken_);
     }
     return load_relaxed(&reader->cursor_);
 }

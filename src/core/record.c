@@ -66,6 +66,10 @@ aimdbi_record_wake(aimdb_record *rec)
         (void) signal_add_release(&rec->wakes_, 1);
         aimdbp_wake_all(&rec->wakes_);
     }
+    if (load_acquire(&rec->watchers_) > 0) {
+        (void) signal_add_release(&rec->db->news, 1);
+        aimdbp_wake_all(&rec->db->news);
+    }
 }
 
 // A produce on its way through the producer function.

@@ -39,15 +39,21 @@ struct aimdb_record {
     bool asymmetric;      // constant: which fences (turn.h)
     uint32_t index;       // constant: place in the database
     // --- 128 bytes; the readers' line
-    aimdb_word taken_;             // mailbox: the newest push that was taken; takers compete for it
-    aimdb_word overwritten_;       // mailbox: pushes passed over by takes
-    aimdb_word waiters_;           // threads asleep in aimdb_recv, or about to be
-    aimdb_word readers_;           // subscribed right now
-    aimdbi_signal wakes_;          // counts wakes of those threads
-    uint32_t consumers;            // constant
-    struct aimdb_builder *builder; // until the build
-    size_t bytes;                  // of this allocation
-    aimdb_record *next;            // in the builder's list, until the build
+    aimdb_word taken_;       // mailbox: the newest push that was taken; takers compete for it
+    aimdb_word overwritten_; // mailbox: pushes passed over by takes
+    aimdb_word waiters_;     // threads asleep in aimdb_recv, or about to be
+    aimdb_word readers_;     // subscribed right now
+    aimdbi_signal wakes_;    // counts wakes of those threads
+    uint32_t consumers;      // constant
+    size_t bytes;            // of this allocation
+    union {
+        struct aimdb_builder *builder; // until the build
+        aimdb_word flushers_;          // from then on: threads in aimdb_produce_wait
+    };
+    union {
+        aimdb_record *next;   // until the build: in the builder's list
+        aimdb_word watchers_; // from then on: readers that threads in aimdb_select sleep over
+    };
     // --- 192 bytes
     char key[];
 };

@@ -15,6 +15,7 @@
 //
 // The states of a task and their invariants are in db.h. Source: SPEC D1-D7.
 #include "executor.h"
+#include "flush.h"
 #include "latency.h"
 #include "reader.h"
 #include "text.h"
@@ -71,7 +72,7 @@ begin_line(struct aimdbi_text *text, const aimdb_task *task)
     text->used = 0;
     aimdbi_text_add(text, "record \"");
     aimdbi_text_add(text, task->reader.record_->key);
-    aimdbi_text_add(text, "\": consumer \"");
+    aimdbi_text_add(text, task->is_source ? "\": source \"" : "\": consumer \"");
     aimdbi_text_add(text, task->name);
     aimdbi_text_add(text, "\" ");
 }
@@ -99,6 +100,21 @@ complain_of_lag(aimdb_task *task, size_t lag)
     aimdbi_text_add(&text, "lagged and missed ");
     aimdbi_text_number(&text, lag);
     aimdbi_text_add(&text, lag == 1 ? " value" : " values");
+    end_line(&text, task, &task->of_lags);
+}
+
+static void
+count_overruns(aimdb_task *task, size_t points)
+{
+    count(&task->overruns_, points);
+    if (!may_complain(task, &task->of_lags)) {
+        return;
+    }
+    struct aimdbi_text text;
+    begin_line(&text, task);
+    aimdbi_text_add(&text, "ran over and left out ");
+    aimdbi_text_number(&text, points);
+    aimdbi_text_add(&text, points == 1 ? " step" : " steps");
     end_line(&text, task, &task->of_lags);
 }
 
@@ -235,7 +251,7 @@ call_consumer(aimdb_task *task, const void *value, uint64_t stamp)
     if (task->latency) {
         aimdbi_latency_add(task->latency, aimdbp_clock() - (aimdb_time) stamp);
     }
-    aimdb_err err = rec->type->call_consumer(&ctx, task->fn, value);
+    aimdb_err err = task->call(&ctx, task->fn, value);
     if (err == AIMDB_EPENDING) {
         return is_awaited(task);
     }
@@ -324,6 +340,9 @@ hand_on(aimdb_task *task, const struct block *block, struct run *run)
         count(&reader->received_, 1);
         if (call_consumer(task, value, block->stamps ? block->stamps[i] : 0)) {
             return DEFERRED;
+        }
+        if (load_relaxed(&reader->record_->flushers_) > 0) { // relaxed: seen at the end, if not now
+            flush_note(task, load_relaxed(&reader->cursor_));
         }
         value += reader->record_->size;
     }
@@ -431,6 +450,8 @@ park(aimdb_task *task)
     }
     size_t parking = AIMDBI_PARKING;
     aimdbi_step(rec->db, true);
+    // If it fails it need not acquire: what the waker did is acquired by the next park_announce() at
+    // the latest, and a fruitless run before that does no harm.
     if (!cas_release(&task->state_, &parking, AIMDBI_IDLE)) { // [K2] pairs with aimdbi_task_wake
         return queue_again(task, AIMDBI_AGAIN);
     }
@@ -442,8 +463,10 @@ wait_for_done(aimdb_task *task)
 {
     size_t deferring = AIMDBI_DEFERRING;
     aimdbi_step(db_of(task), true);
-    if (!cas_release(&task->state_, &deferring, AIMDBI_WAITING)) {
-        return queue_again(task, AIMDBI_AGAIN); // aimdb_done was quicker
+    // [A2] pairs with resume(). If aimdb_done was quicker, its new turn in defer_ must be seen by
+    // whichever thread runs the task next: this one acquires it, and queue_again() releases it.
+    if (!cas_acq_rel(&task->state_, &deferring, AIMDBI_WAITING)) {
+        return queue_again(task, AIMDBI_AGAIN);
     }
     return AIMDBI_GONE;
 }
@@ -504,13 +527,19 @@ aimdbi_task_run(aimdb_task *task, struct aimdbi_loan *loan)
     bool ring = rec->buffer == AIMDB_BUFFER_SPMC_RING;
     struct run run = { .left = loan->values };
     size_t seen_before = reader_seen(&task->reader);
+    if (ring && load_relaxed(&task->finished_) != seen_before) {
+        flush_note(task, seen_before); // a value that was deferred
+    }
     enum flow flow =
         ring ? deliver_ring(task, loan->scratch, &run) : deliver_latest(task, loan->scratch, &run);
     loan->values = run.left;
+    size_t seen = reader_seen(&task->reader);
+    if (ring && seen != seen_before) {
+        flush_note(task, flow == DEFERRED ? seen - AIMDBI_STEP : seen);
+    }
     switch (flow) {
     case DRY:
-        return run_dry(task, (reader_seen(&task->reader) - seen_before) / AIMDBI_STEP,
-                       loan->watches);
+        return run_dry(task, (seen - seen_before) / AIMDBI_STEP, loan->watches);
     case DEFERRED:
         return wait_for_done(task);
     case ABANDONED:
@@ -569,11 +598,18 @@ aimdbi_source_step(aimdb_task *task)
                   AIMDBI_RUNNING); // relaxed: only the executor's source lane runs it
     aimdb_ctx ctx = { .db = rec->db, .from = rec, .task = task, .user = task->user };
     count(&task->reader.received_, 1);
+    if (task->latency) {
+        aimdbi_latency_add(task->latency, clock_of(rec->db) - task->due);
+    }
     aimdb_time next = rec->type->call_source(&ctx, task->fn, rec);
     if (next == AIMDB_FOREVER) {
         return source_leaves(task);
     }
-    task->due = next;
+    if (next == ctx.next && ctx.left_out > 0) {
+        count_overruns(task, ctx.left_out);
+    }
+    // A time that is not after this step's is no later point of a grid: it means at once.
+    task->due = next > task->due ? next : clock_of(rec->db);
     store_release(&task->state_, AIMDBI_IDLE);
     return next;
 }
@@ -609,11 +645,13 @@ aimdb_every(aimdb_ctx *ctx, aimdb_time period)
         return later(now, step);
     }
     aimdb_time next = later(ctx->task->due, step);
+    aimdb_time passed = 0;
     if (next <= now) {
-        aimdb_time passed = (now - next) / step + 1;
-        count(&ctx->task->overruns_, (size_t) passed);
+        passed = (now - next) / step + 1;
         next = passed < INT64_MAX / step ? later(next, passed * step) : AIMDB_FOREVER;
     }
+    ctx->next = next;
+    ctx->left_out = (size_t) passed;
     return next;
 }
 

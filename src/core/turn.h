@@ -154,14 +154,23 @@ turn_end(aimdb_record *rec, size_t commit)
     }
 }
 
-// Announces that somebody is about to sleep until the count of commit_ differs from `count`.
-// Returns false when a push may have slipped by: the caller must look again (INV-4).
+// Sets PARKED for somebody who is about to sleep until the count of commit_ differs from
+// `count_seen`. Returns false when a push may have slipped by: who sleeps on several records marks
+// all of them, issues one heavy fence [S1], and looks again (INV-4).
+static inline bool
+park_mark(aimdb_record *rec, size_t count_seen)
+{
+    size_t was = fetch_or_acq_rel(park_word(rec), AIMDBI_PARKED);
+    // With no push in flight the next one finds PARKED in its compare-and-swap.
+    return !rec->one_writer && (was & (AIMDBI_COUNT | AIMDBI_CLOSED)) == count_seen;
+}
+
+// The same for one record: with the fence. Returns false when the caller must look again.
 static inline bool
 park_announce(aimdb_record *rec, size_t count_seen)
 {
-    size_t was = fetch_or_acq_rel(park_word(rec), AIMDBI_PARKED);
-    if (!rec->one_writer && (was & (AIMDBI_COUNT | AIMDBI_CLOSED)) == count_seen) {
-        return true; // no push in flight: the next one finds PARKED in its compare-and-swap
+    if (park_mark(rec, count_seen)) {
+        return true;
     }
     fence_heavy(rec); // [S1] pairs with [T4]
     return false;

@@ -258,6 +258,27 @@ consumer_gets_the_last_value_of_every_burst(void **state)
     }
 }
 
+// proves L4 L1
+static void
+value_pushed_during_a_call_is_delivered_after_it(void **state)
+{
+    struct world *w = *state;
+    struct sink *sink = sink_held_new(w, 100);
+    number_record record = number_configure(w->builder, "latest", AIMDB_SINGLE_LATEST);
+    sink_attach(w, record, sink, false);
+    world_build(w);
+    push(record, 0);
+    for (uint64_t n = 1; n < 100; n++) {
+        gate_wait(sink->calls, n);
+        push(record, n);
+        gate_add(sink->leave, 1);
+    }
+    gate_wait(sink->calls, 100);
+    for (uint64_t n = 0; n < 100; n++)
+        CHECK_EQ(n, sink->values[n]);
+    sink_let_go(sink);
+}
+
 // proves L5
 static void
 peek_before_the_first_push_finds_nothing(void **state)
@@ -445,6 +466,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(same_push_is_never_delivered_twice_but_the_same_value_is),
         CONTRACT_TEST(every_reader_converges_on_the_last_value),
         CONTRACT_TEST(consumer_gets_the_last_value_of_every_burst),
+        CONTRACT_TEST(value_pushed_during_a_call_is_delivered_after_it),
         CONTRACT_TEST(peek_before_the_first_push_finds_nothing),
         CONTRACT_TEST(peek_copies_without_marking_as_seen),
         CONTRACT_TEST(writer_in_a_tight_loop_starves_no_reader),

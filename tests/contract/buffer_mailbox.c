@@ -127,6 +127,7 @@ take_call(aimdb_ctx *ctx, const struct number *value)
 #define VALUES 3000u        // at the least
 #define VALUES_MOST 300000u // a taker that has still got next to nothing then is starved
 #define SHARE 20u           // next to nothing
+#define TURNS 300u          // when all begin alike
 
 static struct taker *
 taker_new(struct world *w, struct gate *taken, _Atomic uint64_t *got)
@@ -213,6 +214,31 @@ competing_consumers_get_each_value_once_and_none_starves(void **state)
     each_value_once(takers, got, values);
 }
 
+// Nobody is nearer to the value than the others: whom the push wakes first decides.
+// proves M2
+static void
+consumers_that_all_wait_take_turns(void **state)
+{
+    struct world *w = *state;
+    struct gate *taken = gate_new(w);
+    _Atomic uint64_t *got = world_memory(w, (TURNS + 1) * sizeof *got);
+    struct taker *takers[TAKERS];
+    number_record record = number_configure(w->builder, "mailbox", AIMDB_MAILBOX);
+    for (size_t i = 0; i < TAKERS; i++) {
+        takers[i] = taker_new(w, taken, got);
+        CHECK(number_add_consumer(w->builder, record, take_call, takers[i]) != NULL);
+    }
+    world_build(w);
+    for (uint64_t n = 1; n <= TURNS; n++) {
+        EVENTUALLY(contract_others_asleep());
+        push(record, n);
+        gate_wait(taken, n);
+    }
+    for (size_t i = 0; i < TAKERS; i++)
+        CHECK(atomic_load(&takers[i]->count) >= SHARE);
+    each_value_once(takers, got, TURNS);
+}
+
 // proves M2
 static void
 value_goes_to_a_consumer_that_is_free(void **state)
@@ -224,6 +250,7 @@ value_goes_to_a_consumer_that_is_free(void **state)
     sink_attach(w, record, first, true);
     sink_attach(w, record, second, true);
     world_build(w);
+    EVENTUALLY(contract_others_asleep()); // both wait for a value
     push(record, 1);
     EVENTUALLY(gate_count(first->calls) + gate_count(second->calls) == 1);
     push(record, 2); // one of the two is stuck in its call: the other must get this one
@@ -470,6 +497,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(value_that_one_reader_took_is_gone_for_the_others),
         CONTRACT_TEST(competing_readers_get_each_value_once_and_none_starves),
         CONTRACT_TEST(competing_consumers_get_each_value_once_and_none_starves),
+        CONTRACT_TEST(consumers_that_all_wait_take_turns),
         CONTRACT_TEST(value_goes_to_a_consumer_that_is_free),
         CONTRACT_TEST(last_value_of_every_burst_is_delivered),
         CONTRACT_TEST(last_value_waits_for_a_stuck_consumer),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SPMC ring: capacity, positions, lag, drain, close.
-#include "contract.h"
+#include "trap.h"
 
 static number_record
 ring_new(struct world *w, size_t capacity)
@@ -444,23 +444,18 @@ drain_may_be_mixed_with_single_reads(void **state)
     number_unsubscribe(&reader);
 }
 
-#define BATCH 8u
+#define BATCH 16384u // 128 KiB: more than one page
 
 struct batch_writer {
     number_record record;
-    uint64_t batches;
+    const struct number *batch;
 };
 
 static void
-write_batches(void *arg)
+write_batch(void *arg)
 {
     struct batch_writer *writer = arg;
-    struct number batch[BATCH];
-    for (uint64_t b = 0; b < writer->batches; b++) {
-        for (uint64_t i = 0; i < BATCH; i++)
-            batch[i].n = b * BATCH + i;
-        CHECK_OK(number_produce_n(writer->record, batch, BATCH));
-    }
+    CHECK_OK(number_produce_n(writer->record, writer->batch, BATCH));
 }
 
 // proves P1 P4 R7
@@ -469,41 +464,48 @@ batch_becomes_visible_at_once(void **state)
 {
     struct world *w = *state;
     struct batch_writer *writer = world_memory(w, sizeof *writer);
-    struct number values[256];
-    uint64_t next = 0;
+    struct stop *stop = stop_new(w);
+    struct trap *trap = trap_new(w, BATCH * sizeof(struct number), stop_here, stop);
+    struct number *batch = trap_memory(trap), values[8];
     number_reader reader;
-    writer->batches = contract_many(20000);
-    writer->record = ring_with_reader(w, writer->batches * BATCH, &reader);
-    struct helper *helper = helper_start(w, write_batches, writer);
-    while (next < writer->batches * BATCH) {
-        uint64_t missed = 1;
-        size_t count = number_drain(&reader, values, 256, &missed);
-        CHECK_EQ(0, count % BATCH); // never a part of one
-        CHECK_EQ(0, missed);
-        for (size_t i = 0; i < count; i++)
-            CHECK_EQ(next++, values[i].n);
-    }
+    for (uint64_t i = 0; i < BATCH; i++)
+        batch[i].n = i + 1;
+    *writer = (struct batch_writer){ ring_with_reader(w, BATCH, &reader), batch };
+    trap_close(trap, BATCH / 2 * sizeof(struct number));
+    struct helper *helper = helper_start(w, write_batch, writer);
+    gate_wait(stop->stopped, 1); // in the middle of the batch: nobody sees a part of it
+    expect_err(&reader, AIMDB_EEMPTY);
+    CHECK_EQ(0, number_drain(&reader, values, 8, NULL));
+    CHECK_EQ(0, reader_stats(&reader).pending);
+    CHECK_EQ(0, record_stats(writer->record).produced);
+    gate_add(stop->resume, 1);
     helper_join(helper);
+    CHECK_EQ(BATCH, reader_stats(&reader).pending);
+    expect_range(&reader, 1, BATCH);
     number_unsubscribe(&reader);
 }
 
-// proves R4 P4
+// proves R1 R4 P4
 static void
 batch_larger_than_the_ring_leaves_its_last_values(void **state)
 {
-    number_reader reader;
-    number_record record = ring_with_reader(*state, 3, &reader);
-    struct number batch[20];
-    for (uint64_t i = 0; i < 20; i++)
+    number_record records[CAPACITIES];
+    number_reader readers[CAPACITIES];
+    struct number *batch = world_memory(*state, 4000 * sizeof *batch);
+    build_all_capacities(*state, records, readers);
+    for (uint64_t i = 0; i < 4000; i++)
         batch[i].n = i + 2;
-    push(record, 1);
-    CHECK_OK(number_produce_n(record, batch, 20));
-    CHECK_EQ(21, record_stats(record).produced);
-    expect_lag(&reader, 18);
-    expect_range(&reader, 19, 21);
-    push(record, 22);
-    expect(&reader, 22);
-    number_unsubscribe(&reader);
+    for (size_t i = 0; i < CAPACITIES; i++) {
+        uint64_t count = 3 * capacities[i] + 5;
+        push(records[i], 1);
+        CHECK_OK(number_produce_n(records[i], batch, count));
+        CHECK_EQ(count + 1, record_stats(records[i]).produced);
+        expect_lag(&readers[i], count + 1 - capacities[i]);
+        expect_range(&readers[i], count + 2 - capacities[i], count + 1);
+        push(records[i], 7);
+        expect(&readers[i], 7);
+        number_unsubscribe(&readers[i]);
+    }
 }
 
 // proves R8

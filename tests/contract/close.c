@@ -82,13 +82,16 @@ latest_and_mailbox_are_drained_as_well(void **state)
 
 struct hop {
     number_record to;
-    struct gate *start; // the first of a pipeline waits for it
+    struct gate *inside; // counts calls
+    struct gate *start;  // the first of a pipeline waits for it
 };
 
 static aimdb_err
 hop_on(aimdb_ctx *ctx, const struct number *value)
 {
     struct hop *hop = aimdb_user(ctx);
+    if (hop->inside != NULL)
+        gate_add(hop->inside, 1);
     if (hop->start != NULL)
         gate_wait(hop->start, 1);
     CHECK_OK(number_emit(ctx, hop->to, value));
@@ -129,6 +132,32 @@ pipeline_empties_front_to_back(void **state)
     report_is(&closer->report, closer->report.delivered, 0, false);
 }
 
+// There is nothing left to read: only the call in progress will still push.
+// proves X1 E1
+static void
+closing_waits_for_what_a_call_in_progress_emits(void **state)
+{
+    struct world *w = *state;
+    struct sink *sink = sink_new(w, 2);
+    struct hop *hop = world_memory(w, sizeof *hop);
+    number_record a = number_configure(w->builder, "a", AIMDB_SPMC_RING(4));
+    hop->to = number_configure(w->builder, "b", AIMDB_SPMC_RING(4));
+    hop->inside = gate_new(w);
+    hop->start = gate_new(w);
+    number_record probe = probe_new(w);
+    CHECK(number_add_consumer(w->builder, a, hop_on, hop) != NULL);
+    sink_attach(w, hop->to, sink, true);
+    world_build(w);
+    push(a, 1);
+    gate_wait(hop->inside, 1);
+    struct closer *closer = closer_start(w, AIMDB_FOREVER);
+    probe_until_closing(probe);
+    helper_until_asleep(closer->helper);
+    gate_add(hop->start, 1);
+    closer_join(closer);
+    CHECK_EQ(2, gate_count(sink->calls));
+}
+
 // proves X1
 static void
 values_from_outside_are_refused_once_closing_began(void **state)
@@ -158,6 +187,61 @@ values_from_outside_are_refused_once_closing_began(void **state)
     CHECK_EQ(1, gate_count(sink->calls));
 }
 
+struct latecomer {
+    number_record record;
+    struct gate *inside, *go;
+    aimdb_err err;
+};
+
+static aimdb_err
+hold_back(aimdb_ctx *ctx, struct number *value)
+{
+    struct latecomer *latecomer = aimdb_user(ctx);
+    (void) value;
+    gate_add(latecomer->inside, 1);
+    gate_wait(latecomer->go, 1);
+    return AIMDB_OK;
+}
+
+static void
+come_too_late(void *arg)
+{
+    struct latecomer *latecomer = arg;
+    latecomer->err = number_produce(latecomer->record, &(struct number){ 1 });
+}
+
+// It was let in before the closing began, and comes to the buffer when that is closed.
+// proves X1 P4
+static void
+value_held_by_its_producer_function_over_the_close_is_refused(void **state)
+{
+    static const char *const keys[] = { "ring", "latest", "mailbox", "one.writer" };
+    const aimdb_buffer_cfg cfgs[] = { AIMDB_SPMC_RING(4), AIMDB_SINGLE_LATEST, AIMDB_MAILBOX,
+                                      AIMDB_SPMC_RING(4, .one_writer = true) };
+    struct world *w = *state;
+    struct latecomer *latecomers[4];
+    struct helper *helpers[4];
+    struct gate *inside = gate_new(w), *go = gate_new(w);
+    for (size_t i = 0; i < 4; i++) {
+        latecomers[i] = world_memory(w, sizeof *latecomers[i]);
+        *latecomers[i] = (struct latecomer){ .inside = inside, .go = go };
+        latecomers[i]->record = number_configure(w->builder, keys[i], cfgs[i]);
+        number_set_producer(w->builder, latecomers[i]->record, hold_back, latecomers[i]);
+    }
+    world_build(w);
+    for (size_t i = 0; i < 4; i++)
+        helpers[i] = helper_start(w, come_too_late, latecomers[i]);
+    gate_wait(inside, 4);
+    aimdb_close_report report = world_close(w);
+    gate_add(go, 1);
+    for (size_t i = 0; i < 4; i++) {
+        helper_join(helpers[i]);
+        CHECK_ERR(AIMDB_ECLOSED, latecomers[i]->err);
+        CHECK_EQ(0, record_stats(latecomers[i]->record).produced);
+    }
+    report_is(&report, 0, 0, false);
+}
+
 // Deadlines ------------------------------------------------------------------------------------
 
 // A pulling reader tells that the buffers are closed: the deadline has passed by then.
@@ -167,7 +251,7 @@ wait_for_closed_buffers(number_reader *reader)
     struct number out;
     aimdb_err err;
     do
-        err = number_recv(reader, &out, aimdb_clock() + AIMDB_SEC(30));
+        err = number_recv(reader, &out, aimdb_clock() + AIMDB_SEC(CONTRACT_PATIENCE));
     while (err == AIMDB_OK || err == AIMDB_ELAGGED);
     CHECK_ERR(AIMDB_ECLOSED, err);
 }
@@ -198,7 +282,7 @@ deadline_passes(struct world *w, aimdb_time deadline, bool blocking)
     number_unsubscribe(&reader);
 }
 
-// proves X1
+// proves X1 P4
 static void
 deadline_of_now_loses_what_is_still_in_the_buffers_and_says_so(void **state)
 {
@@ -217,6 +301,50 @@ static void
 deadline_in_the_future_passes_while_a_consumer_is_stuck(void **state)
 {
     deadline_passes(*state, aimdb_clock() + AIMDB_MS(20), true);
+}
+
+// The workers are not ended with this database: nobody else waits for the call.
+// proves X1 D6
+static void
+deadline_passes_while_another_database_keeps_the_workers(void **state)
+{
+    struct world *w = *state;
+    aimdb_builder *b = aimdb_builder_new(w->executor);
+    aimdb *neighbour = NULL;
+    (void) number_configure(b, "neighbour", AIMDB_MAILBOX);
+    CHECK_OK(aimdb_build(b, &neighbour));
+    aimdb_builder_free(b);
+    deadline_passes(w, aimdb_clock(), false);
+    aimdb_free(neighbour);
+}
+
+// proves X1 P4
+static void
+deadline_of_now_loses_the_one_value_of_a_latest_and_of_a_mailbox(void **state)
+{
+    struct world *w = *state;
+    struct sink *sinks[2] = { sink_held_new(w, 2), sink_held_new(w, 2) };
+    number_record records[2];
+    number_reader reader;
+    records[0] = number_configure(w->builder, "latest", AIMDB_SINGLE_LATEST);
+    records[1] = number_configure(w->builder, "mailbox", AIMDB_MAILBOX);
+    for (size_t i = 0; i < 2; i++)
+        sink_attach(w, records[i], sinks[i], true);
+    world_build(w);
+    CHECK_OK(number_subscribe(records[0], &reader));
+    for (size_t i = 0; i < 2; i++) {
+        push(records[i], 1);
+        gate_wait(sinks[i]->calls, 1);
+        push_range(records[i], 2, 6);
+    }
+    struct closer *closer = closer_start(w, aimdb_clock());
+    wait_for_closed_buffers(&reader);
+    helper_until_asleep(closer->helper); // now it waits for the calls that are in progress
+    sink_let_go(sinks[0]);
+    sink_let_go(sinks[1]);
+    closer_join(closer);
+    report_is(&closer->report, 0, 2, true);
+    number_unsubscribe(&reader);
 }
 
 struct looper {
@@ -599,10 +727,14 @@ main(int argc, char **argv)
         CONTRACT_TEST(closing_drains_and_reports_what_was_delivered_since),
         CONTRACT_TEST(latest_and_mailbox_are_drained_as_well),
         CONTRACT_TEST(pipeline_empties_front_to_back),
+        CONTRACT_TEST(closing_waits_for_what_a_call_in_progress_emits),
         CONTRACT_TEST(values_from_outside_are_refused_once_closing_began),
+        CONTRACT_TEST(value_held_by_its_producer_function_over_the_close_is_refused),
         CONTRACT_TEST(deadline_of_now_loses_what_is_still_in_the_buffers_and_says_so),
         CONTRACT_TEST(deadline_passes_while_a_blocking_consumer_blocks),
         CONTRACT_TEST(deadline_in_the_future_passes_while_a_consumer_is_stuck),
+        CONTRACT_TEST(deadline_passes_while_another_database_keeps_the_workers),
+        CONTRACT_TEST(deadline_of_now_loses_the_one_value_of_a_latest_and_of_a_mailbox),
         CONTRACT_TEST(cycle_that_never_ends_is_ended_by_the_deadline),
         CONTRACT_TEST(nothing_is_called_once_close_has_returned),
         CONTRACT_TEST(free_closes_first_with_a_deadline_of_now),

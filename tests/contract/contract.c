@@ -12,8 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANG_SECONDS 30    // longer than this nothing takes, even under a sanitizer
-#define HANG_TURNS 1000000 // likewise in a simulation, which has no seconds
+#define HANG_TURNS 1000000 // for ever, in a simulation, which has no seconds
 #define TEST_SECONDS 150   // a whole test
 #define PROBE_REFUSAL AIMDB_EIO
 
@@ -222,7 +221,7 @@ int64_t
 contract_guard(void)
 {
     return contract_is_simulated() ? contract.turns + HANG_TURNS
-                                   : (int64_t) time(NULL) + HANG_SECONDS;
+                                   : (int64_t) time(NULL) + CONTRACT_PATIENCE;
 }
 
 void
@@ -258,7 +257,7 @@ contract_child(void (*run)(void *arg), void *arg)
     if (child == 0) {
         contract.in_child = true;
         signal(SIGALRM, SIG_DFL);
-        alarm(HANG_SECONDS);
+        alarm(CONTRACT_PATIENCE);
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // some children are to be stopped
         run(arg);
         _exit(0);
@@ -367,6 +366,7 @@ world_teardown(void **state)
     contract_executor_free(w->executor);
     for (; w->helpers != NULL;)
         helper_join(w->helpers);
+    traps_end(w);
     live = w->ledger.live;
     for (struct scrap *next; w->scraps != NULL; w->scraps = next) {
         next = w->scraps->next;

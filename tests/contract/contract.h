@@ -33,6 +33,11 @@
 #define CONTRACT_SANITIZED 0
 #endif
 
+// Seconds: longer than this nothing takes, even under a sanitizer.
+#ifndef CONTRACT_PATIENCE
+#define CONTRACT_PATIENCE 30
+#endif
+
 struct number {
     uint64_t n;
 };
@@ -107,6 +112,7 @@ struct world {
     struct gate *gates;
     struct helper *helpers;
     struct scrap *scraps;
+    struct trap *traps;
 };
 
 // contract_executor makes an executor of the variant the program was started for.
@@ -195,6 +201,10 @@ gate_wait_(struct gate *gate, uint64_t n, const char *file, int line);
 
 void
 ledger_init(struct ledger *ledger);
+
+// Of trap.h: unmaps the memory of all traps.
+void
+traps_end(struct world *w);
 
 // Another thread of the test's own.
 struct helper;

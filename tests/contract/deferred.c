@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Consumers that finish later: aimdb_defer, AIMDB_EPENDING, aimdb_done.
-#include "contract.h"
+#include "trap.h"
 
 struct late {
     struct gate *calls;
@@ -187,91 +187,125 @@ token_of_a_call_that_did_not_return_pending_is_cancelled(void **state)
     CHECK_EQ(0, task_stats(task).errors);
 }
 
-struct racer {
+struct contest {
     struct late *late;
-    atomic_int wins;
-    struct gate *start;
-    uint64_t rounds;
+    aimdb_err other; // what the one in the middle got
 };
 
 static void
-race_for_done(void *arg)
+end_it_first(void *arg, size_t offset)
 {
-    struct racer *racer = arg;
-    for (uint64_t n = 1; n <= racer->rounds; n++) {
-        gate_wait(racer->start, n);
-        if (aimdb_done(racer->late->tokens[n - 1], AIMDB_OK) == AIMDB_OK)
-            atomic_fetch_add(&racer->wins, 1);
-    }
+    struct contest *contest = arg;
+    (void) offset;
+    contest->other = aimdb_done(contest->late->tokens[0], AIMDB_OK);
 }
 
 // proves D3
 static void
-one_of_many_threads_that_say_done_wins(void **state)
+of_two_that_say_done_at_once_one_wins(void **state)
 {
     struct world *w = *state;
     struct late *late = late_new(w);
-    struct racer *racer = world_memory(w, sizeof *racer);
-    struct helper *helpers[3];
+    struct contest *contest = world_memory(w, sizeof *contest);
+    struct trap *trap = trap_new(w, 1 << 20, end_it_first, contest);
     aimdb_task *task;
+    *contest = (struct contest){ late, AIMDB_EIO };
+    trap_is_memory_of_builder(trap, 1);
     number_record record = late_record(w, late, &task);
-    *racer = (struct racer){ .late = late, .start = gate_new(w), .rounds = 60 };
     world_build(w);
-    for (size_t i = 0; i < 3; i++)
-        helpers[i] = helper_start(w, race_for_done, racer);
-    push_range(record, 1, 60);
-    for (uint64_t n = 1; n <= 60; n++) {
-        gate_wait(late->calls, n);
-        gate_add(racer->start, 1);
-    }
-    for (size_t i = 0; i < 3; i++)
-        helper_join(helpers[i]);
-    CHECK_EQ(60, atomic_load(&racer->wins));
+    push(record, 1);
+    gate_wait(late->calls, 1);
+    EVENTUALLY(contract_others_asleep());
+    trap_close_for_writers(trap, (size_t) ((char *) task - (char *) trap_memory(trap)));
+    CHECK_ERR(AIMDB_EINVAL, aimdb_done(late->tokens[0], AIMDB_OK)); // it had looked already
+    CHECK_OK(contest->other);
     world_close(w);
-    CHECK_EQ(60, task_stats(task).received);
+    CHECK_EQ(1, task_stats(task).received);
 }
 
-struct helped {
-    struct late *late;
-    uint64_t rounds;
+#define RACES 20000u
+
+// Two threads end each value. The token is handed over by a word that the other one spins on: a gate
+// would keep them apart.
+struct race {
+    aimdb_token token;
+    _Atomic uint64_t round; // counts the tokens
+    _Atomic uint64_t wins;
+    _Atomic uint64_t over; // counts the tries of the other thread
+    bool both;             // the consumer tries as well, before it returns
 };
 
 static void
-finish_all(void *arg)
+spin_until(_Atomic uint64_t *word, uint64_t value)
 {
-    struct helped *helped = arg;
-    for (uint64_t n = 1; n <= helped->rounds; n++) {
-        gate_wait(helped->late->calls, n);
-        CHECK_OK(aimdb_done(helped->late->tokens[(n - 1) % 64], AIMDB_OK));
-    }
+    int64_t guard = contract_guard();
+    for (unsigned i = 0; atomic_load(word) < value; i++)
+        if (i % 1000 == 999)
+            contract_give_way(guard, "the next round", __FILE__, __LINE__);
+}
+
+static void
+try_to_end(struct race *race)
+{
+    if (aimdb_done(race->token, AIMDB_OK) == AIMDB_OK)
+        atomic_fetch_add(&race->wins, 1);
 }
 
 static aimdb_err
-finish_later_in_turn(aimdb_ctx *ctx, const struct number *value)
+hand_over_token(aimdb_ctx *ctx, const struct number *value)
 {
-    struct late *late = aimdb_user(ctx);
-    CHECK_EQ(late->count, value->n);
-    late->tokens[late->count++ % 64] = aimdb_defer(ctx);
-    gate_add(late->calls, 1); // from here on the other thread may be faster than the return
+    struct race *race = aimdb_user(ctx);
+    CHECK_EQ(atomic_load(&race->round), value->n);
+    race->token = aimdb_defer(ctx);
+    atomic_fetch_add(&race->round, 1);
+    // A little longer in each round, so that the other comes at every moment of what follows.
+    for (volatile uint64_t i = 0; i < value->n % 256; i++)
+        continue;
+    if (race->both) {
+        try_to_end(race);
+        spin_until(&race->over, value->n + 1);
+    }
     return AIMDB_EPENDING;
+}
+
+static void
+end_every_value(void *arg)
+{
+    struct race *race = arg;
+    for (uint64_t n = 1; n <= RACES; n++) {
+        spin_until(&race->round, n);
+        try_to_end(race);
+        atomic_fetch_add(&race->over, 1);
+    }
+}
+
+static void
+race_for_done(struct world *w, bool both)
+{
+    struct race *race = world_memory(w, sizeof *race);
+    number_record record = number_configure(w->builder, "race", AIMDB_SPMC_RING(RACES));
+    aimdb_task *task = number_add_consumer(w->builder, record, hand_over_token, race);
+    race->both = both;
+    world_build(w);
+    push_range(record, 0, RACES - 1);
+    helper_join(helper_start(w, end_every_value, race));
+    world_close(w);
+    CHECK_EQ(RACES, atomic_load(&race->wins));
+    CHECK_EQ(RACES, task_stats(task).received);
+}
+
+// proves D3
+static void
+one_of_two_threads_that_say_done_wins(void **state)
+{
+    race_for_done(*state, true);
 }
 
 // proves D3 D2
 static void
 done_races_with_the_return_and_no_value_is_lost(void **state)
 {
-    struct world *w = *state;
-    struct late *late = late_new(w);
-    struct helped *helped = world_memory(w, sizeof *helped);
-    number_record record = number_configure(w->builder, "race", AIMDB_SPMC_RING(5000));
-    aimdb_task *task = number_add_consumer(w->builder, record, finish_later_in_turn, late);
-    *helped = (struct helped){ late, 5000 };
-    world_build(w);
-    struct helper *helper = helper_start(w, finish_all, helped);
-    push_range(record, 0, 4999);
-    helper_join(helper);
-    world_close(w);
-    CHECK_EQ(5000, task_stats(task).received);
+    race_for_done(*state, false);
 }
 
 // proves D3 X1
@@ -388,7 +422,8 @@ main(int argc, char **argv)
         CONTRACT_TEST(error_given_to_done_is_counted_on_the_consumer),
         CONTRACT_TEST(token_is_good_for_one_done),
         CONTRACT_TEST(token_of_a_call_that_did_not_return_pending_is_cancelled),
-        CONTRACT_TEST(one_of_many_threads_that_say_done_wins),
+        CONTRACT_TEST(of_two_that_say_done_at_once_one_wins),
+        CONTRACT_TEST(one_of_two_threads_that_say_done_wins),
         CONTRACT_TEST(done_races_with_the_return_and_no_value_is_lost),
         CONTRACT_TEST(close_does_not_wait_for_a_token_beyond_its_deadline),
         CONTRACT_TEST(closing_database_waits_for_a_token_within_its_deadline),

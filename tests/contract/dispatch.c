@@ -257,6 +257,30 @@ calls_of_one_consumer_never_overlap(void **state)
     }
 }
 
+// The pushes wake the other consumer of the record each time, and not the one in its call.
+// proves D2
+static void
+consumer_in_its_call_is_not_called_again(void **state)
+{
+    struct world *w = *state;
+    struct sink *held = sink_held_new(w, 10), *beside = sink_new(w, 10);
+    number_record record = number_configure(w->builder, "once", AIMDB_SPMC_RING(16));
+    sink_attach(w, record, held, true);
+    sink_attach(w, record, beside, true);
+    world_build(w);
+    for (uint64_t n = 1; n <= 10; n++) {
+        push(record, n);
+        gate_wait(beside->calls, n);
+        gate_wait(held->calls, 1);
+        EVENTUALLY(contract_others_asleep());
+        CHECK_EQ(1, gate_count(held->calls));
+    }
+    sink_let_go(held);
+    gate_wait(held->calls, 10);
+    for (uint64_t n = 1; n <= 10; n++)
+        CHECK_EQ(n, held->values[n - 1]);
+}
+
 // proves D2 P1
 static void
 consumer_runs_in_parallel_with_the_producer(void **state)
@@ -461,6 +485,89 @@ busy_records_do_not_starve_a_hundred_others(void **state)
     }
 }
 
+// A consumer with a long backlog, held in its first call until others have something to do as well.
+struct backlog {
+    number_record record;
+    struct gate *calls;
+    struct gate *go;
+    struct gate *others; // counts the calls of others
+    aimdb_time each;     // what a call takes
+    uint64_t most;       // this call waits for the others
+    uint64_t count;
+};
+
+static aimdb_err
+work_off(aimdb_ctx *ctx, const struct number *value)
+{
+    struct backlog *backlog = aimdb_user(ctx);
+    aimdb_time until = aimdb_now(ctx) + backlog->each;
+    (void) value;
+    if (backlog->count++ == 0) {
+        gate_add(backlog->calls, 1);
+        gate_wait(backlog->go, 1);
+    }
+    if (backlog->count == backlog->most)
+        gate_wait(backlog->others, 1); // in vain, if all workers come here before they give way
+    while (backlog->each > 0 && aimdb_now(ctx) < until)
+        continue;
+    return AIMDB_OK;
+}
+
+static aimdb_err
+count_in(aimdb_ctx *ctx, const struct number *value)
+{
+    (void) value;
+    gate_add(aimdb_user(ctx), 1);
+    return AIMDB_OK;
+}
+
+// Every worker has more than enough to do when the quiet record gets its value.
+static void
+backlog_gives_way(struct world *w, uint64_t values, aimdb_time each, uint64_t most)
+{
+    static const char *const names[] = { "backlog.0", "backlog.1", "backlog.2", "backlog.3" };
+    struct backlog *backlogs[4];
+    struct gate *others = gate_new(w), *go = gate_new(w);
+    number_record quiet = number_configure(w->builder, "quiet", AIMDB_SPMC_RING(4));
+    CHECK(contract_workers() <= 4);
+    for (size_t i = 0; i < contract_workers(); i++) {
+        backlogs[i] = world_memory(w, sizeof *backlogs[i]);
+        *backlogs[i] =
+            (struct backlog){ number_configure(w->builder, names[i], AIMDB_SPMC_RING(values)),
+                              .calls = gate_new(w),
+                              .go = go,
+                              .others = others,
+                              .each = each,
+                              .most = most };
+        CHECK(number_add_consumer(w->builder, backlogs[i]->record, work_off, backlogs[i]) != NULL);
+    }
+    CHECK(number_add_consumer(w->builder, quiet, count_in, others) != NULL);
+    world_build(w);
+    struct number *batch = world_memory(w, values * sizeof *batch);
+    for (size_t i = 0; i < contract_workers(); i++)
+        CHECK_OK(number_produce_n(backlogs[i]->record, batch, values));
+    for (size_t i = 0; i < contract_workers(); i++)
+        gate_wait(backlogs[i]->calls, 1);
+    push(quiet, 1);
+    gate_add(go, 1);
+    gate_wait(others, 1);
+    CHECK_OK(aimdb_close(w->db, 0, NULL));
+}
+
+// proves D5
+static void
+long_backlog_gives_way_to_others(void **state)
+{
+    backlog_gives_way(*state, 20000, 0, 10000);
+}
+
+// proves D5
+static void
+backlog_of_a_slow_consumer_gives_way_after_few_calls(void **state)
+{
+    backlog_gives_way(*state, 250, AIMDB_MS(2), 8);
+}
+
 static aimdb_time
 never(aimdb_ctx *ctx, number_record out)
 {
@@ -557,6 +664,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(blocking_consumers_run_in_parallel),
         CONTRACT_TEST(as_many_consumers_run_at_once_as_there_are_workers),
         CONTRACT_TEST(calls_of_one_consumer_never_overlap),
+        CONTRACT_TEST(consumer_in_its_call_is_not_called_again),
         CONTRACT_TEST(consumer_runs_in_parallel_with_the_producer),
         CONTRACT_TEST(error_of_a_consumer_is_counted_and_logged_and_the_loop_goes_on),
         CONTRACT_TEST(errors_of_one_consumer_are_not_those_of_another),
@@ -564,6 +672,8 @@ main(int argc, char **argv)
         CONTRACT_TEST(more_blocking_consumers_than_workers_are_all_inside_at_once),
         CONTRACT_TEST(few_blocking_threads_still_serve_many_blocking_consumers),
         CONTRACT_TEST(busy_records_do_not_starve_a_hundred_others),
+        CONTRACT_TEST(long_backlog_gives_way_to_others),
+        CONTRACT_TEST(backlog_of_a_slow_consumer_gives_way_after_few_calls),
         CONTRACT_TEST(idle_database_uses_no_processor_time),
         CONTRACT_TEST(tasks_have_the_names_they_were_given_or_numbers),
     };

@@ -157,6 +157,13 @@ emission_never_waits_for_a_stuck_consumer(void **state)
     sink_let_go(stuck);
 }
 
+static void
+close_another(void *other)
+{
+    CHECK_OK(aimdb_close(other, AIMDB_FOREVER, NULL));
+}
+
+// To the other one it comes from outside, and is refused as soon as it begins to close.
 // proves E1 X1
 static void
 emission_reaches_another_database_until_that_one_closes(void **state)
@@ -164,23 +171,30 @@ emission_reaches_another_database_until_that_one_closes(void **state)
     struct world *w = *state;
     aimdb_builder *b = aimdb_builder_new(w->executor);
     aimdb *other = NULL;
+    struct sink *held = sink_held_new(w, 4);
     number_record a = number_configure(w->builder, "a", AIMDB_SPMC_RING(4));
-    number_record b_record = number_configure(b, "b", AIMDB_MAILBOX);
+    number_record b_record = number_configure(b, "b", AIMDB_SPMC_RING(4));
+    number_record probe = number_configure(b, "probe", AIMDB_SINGLE_LATEST);
     struct forward *forward = forward_new(w, b_record);
-    struct number out = { 0 };
     aimdb_task *task = number_add_consumer(w->builder, a, forward_consumed, forward);
+    CHECK(number_add_consumer_with(b, b_record, sink_call, held,
+                                   &(aimdb_consumer_options){ .blocking = true }) != NULL);
     CHECK_OK(aimdb_build(b, &other));
     aimdb_builder_free(b);
     world_build(w);
     push(a, 1);
-    gate_wait(forward->calls, 1);
-    CHECK_OK(number_peek(b_record, &out));
-    CHECK_EQ(2, out.n);
-    CHECK_OK(aimdb_close(other, AIMDB_FOREVER, NULL));
-    push(a, 5);
+    gate_wait(held->calls, 1);
+    CHECK_EQ(2, held->values[0]);
+    struct helper *closer = helper_start(w, close_another, other);
+    EVENTUALLY(number_produce(probe, &(struct number){ 1 }) == AIMDB_ECLOSED);
+    push(a, 5); // while the other one drains
     gate_wait(forward->calls, 2);
+    sink_let_go(held);
+    helper_join(closer);
+    push(a, 7); // and after that
+    gate_wait(forward->calls, 3);
     world_close(w);
-    CHECK_EQ(1, task_stats(task).errors); // to the other one it came from outside
+    CHECK_EQ(2, task_stats(task).errors);
     CHECK_EQ(1, record_stats(b_record).produced);
     aimdb_free(other);
 }
@@ -393,9 +407,11 @@ depth_begins_anew_behind_a_buffer(void **state)
     CHECK(number_add_consumer(w->builder, trigger, start_chain, starter) != NULL);
     chain_build(w, records, nests, 8);
     starter->to = records[0];
-    push(trigger, 1);
-    gate_wait(starter->calls, 1);
-    CHECK_EQ(1, nests[7]->calls);
+    for (uint64_t n = 1; n <= 20; n++) { // each time, whichever worker it is
+        push(trigger, n);
+        gate_wait(starter->calls, n);
+        CHECK_EQ(n, nests[7]->calls);
+    }
     CHECK_EQ(0, nests[0]->loops + nests[6]->loops);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stopping from anywhere, children of a fork, and misuse that stops the program.
-#include "contract.h"
+#include "trap.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -151,11 +151,15 @@ static void
 stop_from_a_consumer_ends_run(void **state)
 {
     struct world *w = *state;
+    struct runner *runner;
     number_record record = number_configure(w->builder, "stop", AIMDB_SPMC_RING(4));
     CHECK(number_add_consumer(w->builder, record, stop_consumed, w) != NULL);
     world_build(w);
+    struct helper *helper = runner_start(w, &runner);
+    helper_until_asleep(helper);
     push(record, 1);
-    CHECK_OK(aimdb_run(w->db));
+    helper_join(helper);
+    CHECK_OK(runner->err);
 }
 
 // X3: fork -------------------------------------------------------------------------------------
@@ -440,12 +444,74 @@ freeing_a_database_in_its_own_consumer_stops_the_program(void **state)
     program_is_stopped_with_file_and_line(free_inside_a_consumer);
 }
 
+#define HANDLED 7
+
+static void
+handle_fault(int number)
+{
+    (void) number;
+    _exit(HANDLED);
+}
+
+static aimdb_err
+fault_consumed(aimdb_ctx *ctx, const struct number *value)
+{
+    volatile unsigned char *closed = trap_memory(aimdb_user(ctx));
+    (void) value;
+    *closed = 1;
+    return AIMDB_OK;
+}
+
+static aimdb_time
+fault_sourced(aimdb_ctx *ctx, number_record out)
+{
+    (void) out;
+    (void) fault_consumed(ctx, NULL);
+    return AIMDB_FOREVER;
+}
+
+static void
+fault_in_a_thread_of_the_pool(void *arg)
+{
+    void *state = NULL;
+    bool in_source = *(bool *) arg;
+    CHECK(world_setup(&state) == 0);
+    struct world *w = state;
+    struct trap *trap = trap_new(w, 1, NULL, NULL);
+    number_record record = number_configure(w->builder, "fault", AIMDB_SPMC_RING(4));
+    if (in_source)
+        CHECK(number_add_source(w->builder, record, fault_sourced, trap) != NULL);
+    else
+        CHECK(number_add_consumer(w->builder, record, fault_consumed, trap) != NULL);
+    trap_close(trap, 0);
+    CHECK(signal(SIGSEGV, handle_fault) != SIG_ERR);
+    CHECK_OK(aimdb_build(w->builder, &w->db));
+    (void) number_produce(record, &(struct number){ 1 });
+    for (;;)
+        pause();
+}
+
+// proves D6
+static void
+fault_in_a_thread_of_the_pool_reaches_the_handler_of_the_program(void **state)
+{
+    SKIP_IF_SIMULATED("threads as such");
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        bool in_source = i == 1;
+        int status = contract_child(fault_in_a_thread_of_the_pool, &in_source);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(HANDLED, WEXITSTATUS(status));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(freeing_an_executor_with_an_open_database_stops_the_program),
         cmocka_unit_test(freeing_a_database_in_its_own_consumer_stops_the_program),
+        cmocka_unit_test(fault_in_a_thread_of_the_pool_reaches_the_handler_of_the_program),
         CONTRACT_TEST(run_blocks_until_another_thread_says_stop),
         CONTRACT_TEST(stop_only_asks),
         CONTRACT_TEST(stop_before_run_is_not_lost),

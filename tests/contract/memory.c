@@ -223,6 +223,8 @@ read_all_ways(struct scene *scene)
     (void) number_drain(&reader, batch, 40, NULL);
     any_outcome(number_recv(&reader, &out, aimdb_clock() + AIMDB_MS(1)));
     any_outcome(number_recv(&observer, &out, aimdb_clock() + AIMDB_MS(1)));
+    aimdb_reader *both[] = { &reader.raw, &observer.raw };
+    CHECK(aimdb_select(both, 2, aimdb_clock() + AIMDB_MS(1)) != AIMDB_EINVAL);
     any_outcome(number_peek(scene->latest, &out));
     (void) record_stats(scene->ring);
     (void) reader_stats(&reader);
@@ -389,6 +391,14 @@ reader_is_64_bytes_and_a_dispatcher_adds_192(void **state)
 
 // B6 -------------------------------------------------------------------------------------------
 
+static aimdb_time
+never_again(aimdb_ctx *ctx, hundred_record out)
+{
+    (void) ctx;
+    (void) out;
+    return AIMDB_FOREVER;
+}
+
 static void
 describe_many(struct world *w)
 {
@@ -402,6 +412,8 @@ describe_many(struct world *w)
         hundred_record record = hundred_configure(w->builder, key, cfg);
         aimdb_task *task = hundred_add_consumer(w->builder, record, take_hundred, NULL);
         hundred_emitted_by(w->builder, record, task);
+        if (i % 3 == 0) // stamped ones as well: they keep a histogram
+            CHECK(hundred_add_source(w->builder, record, never_again, NULL) != NULL);
         if (i % 5 == 0)
             CHECK(hundred_add_consumer_with(w->builder, record, take_hundred, NULL, &named) !=
                   NULL);

@@ -4,15 +4,33 @@
 
 // P1 ------------------------------------------------------------------------------------------
 
+// Sleeps until there is news, so that pushes have somebody to wake.
+static void
+observe_until_closed(void *arg)
+{
+    number_reader *reader = arg;
+    struct number out;
+    aimdb_err err;
+    helper_about_to_block();
+    do
+        err = number_recv(reader, &out, AIMDB_FOREVER);
+    while (err == AIMDB_OK || err == AIMDB_ELAGGED);
+    CHECK_ERR(AIMDB_ECLOSED, err);
+    number_unsubscribe(reader);
+}
+
 static void
 stuck_consumer_holds_up_nobody(struct world *w, aimdb_buffer_cfg cfg)
 {
     number_record record = number_configure(w->builder, "stuck", cfg);
     struct sink *stuck = sink_held_new(w, 1);
     struct sink *blocking = sink_held_new(w, 1);
+    number_reader *observer = world_memory(w, sizeof *observer);
     sink_attach(w, record, stuck, !contract_blocking_threads_are_its_own());
     sink_attach(w, record, blocking, true);
     world_build(w);
+    CHECK_OK(number_observe(record, observer));
+    struct helper *helper = helper_start(w, observe_until_closed, observer);
     push(record, 1);
     if (cfg.buffer == AIMDB_BUFFER_MAILBOX) {
         EVENTUALLY(gate_count(stuck->calls) + gate_count(blocking->calls) == 1);
@@ -20,6 +38,7 @@ stuck_consumer_holds_up_nobody(struct world *w, aimdb_buffer_cfg cfg)
     }
     gate_wait(stuck->calls, 1);
     gate_wait(blocking->calls, 1);
+    helper_until_asleep(helper);
     push_range(record, 3, 5002); // would never return if it waited for one of the two
     CHECK_EQ(1, gate_count(stuck->calls));
     CHECK_EQ(1, gate_count(blocking->calls));

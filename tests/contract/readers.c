@@ -225,17 +225,17 @@ reader_that_leaves_changes_nothing_for_the_others(void **state)
 
 struct visitor {
     number_record record;
-    struct gate *start;
-    uint64_t visits;
-    uint64_t received;
+    struct gate *flowing;
+    uint64_t visits; // at the least: it stays until it has seen something
 };
 
 static void
 visit(void *arg)
 {
     struct visitor *visitor = arg;
-    gate_wait(visitor->start, 1);
-    for (uint64_t i = 0; i < visitor->visits; i++) {
+    uint64_t received = 0;
+    gate_wait(visitor->flowing, 1);
+    for (uint64_t i = 0; i < visitor->visits || received == 0; i++) {
         number_reader reader;
         struct number out;
         uint64_t last = 0, got = 0;
@@ -250,14 +250,14 @@ visit(void *arg)
             got++;
         }
         CHECK_EQ(got, reader_stats(&reader).received);
-        visitor->received += got;
+        received += got;
         number_unsubscribe(&reader);
     }
 }
 
 struct flow {
     number_record record;
-    struct gate *start;
+    struct gate *flowing;
     atomic_bool stop;
     uint64_t produced;
 };
@@ -266,9 +266,11 @@ static void
 flow_run(void *arg)
 {
     struct flow *flow = arg;
-    gate_wait(flow->start, 1);
-    while (!atomic_load(&flow->stop))
+    while (!atomic_load(&flow->stop)) {
         push(flow->record, ++flow->produced);
+        if (flow->produced == 1000)
+            gate_add(flow->flowing, 1);
+    }
 }
 
 static void
@@ -281,18 +283,15 @@ visit_during_flow(struct world *w, aimdb_buffer_cfg cfg)
     uint64_t received = 0, missed = 0;
     aimdb_err err;
     flow->record = number_configure(w->builder, "flow", cfg);
-    flow->start = gate_new(w);
+    flow->flowing = gate_new(w);
     world_build(w);
     CHECK_OK(number_observe(flow->record, &resident));
     writer = helper_start(w, flow_run, flow);
     for (size_t i = 0; i < 4; i++) {
         struct visitor *visitor = world_memory(w, sizeof *visitor);
-        *visitor = (struct visitor){ .record = flow->record,
-                                     .start = flow->start,
-                                     .visits = contract_many(2000) };
+        *visitor = (struct visitor){ flow->record, flow->flowing, contract_many(2000) };
         helpers[i] = helper_start(w, visit, visitor);
     }
-    gate_add(flow->start, 1);
     for (size_t i = 0; i < 4; i++)
         helper_join(helpers[i]);
     atomic_store(&flow->stop, true);

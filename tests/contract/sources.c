@@ -3,6 +3,7 @@
 #include "contract.h"
 
 #include <sched.h>
+#include <stdio.h>
 
 #define STEPS 400u
 
@@ -113,6 +114,31 @@ source_that_says_never_is_not_called_again(void **state)
     world_close(w);
     CHECK_EQ(1, task_stats(once->task).received);
     CHECK_EQ(101, record_stats(record).produced);
+}
+
+static aimdb_time
+tomorrow(aimdb_ctx *ctx, number_record out)
+{
+    (void) out;
+    return aimdb_now(ctx) + AIMDB_SEC(86400);
+}
+
+// proves D7 X1
+static void
+source_that_is_due_later_holds_up_none_that_is_due_now(void **state)
+{
+    struct world *w = *state;
+    struct clockwork *clockworks[3];
+    number_record record = number_configure(w->builder, "order", AIMDB_SPMC_RING(256));
+    for (size_t i = 0; i < 15; i++) {
+        if (i % 6 == 1)
+            clockworks[i / 6] = clockwork_attach(w, record, 50, AIMDB_US(100) * (1 + (int) i));
+        CHECK(number_add_source(w->builder, record, tomorrow, NULL) != NULL);
+    }
+    world_build(w);
+    for (size_t i = 0; i < 3; i++)
+        gate_wait(clockworks[i]->steps, 50);
+    world_close(w); // nor the end
 }
 
 struct busy {
@@ -319,6 +345,222 @@ period_outside_of_a_source_counts_from_now_and_never_overflows(void **state)
     CHECK_EQ(AIMDB_FOREVER, asker->far);
 }
 
+// Overruns and lateness ------------------------------------------------------------------------
+
+// A source that is held inside each step, and notes the clock around its question to aimdb_every.
+struct held {
+    aimdb_task *task;
+    struct gate *steps; // up by one inside each step
+    struct gate *leave; // step k goes on when this has reached k
+    aimdb_time period;
+    unsigned questions; // in each step
+    uint64_t count, limit;
+    aimdb_time before[STEPS], after[STEPS], next[STEPS];
+};
+
+static aimdb_time
+step_held(aimdb_ctx *ctx, number_record out)
+{
+    struct held *held = aimdb_user(ctx);
+    uint64_t i = held->count++;
+    (void) out;
+    CHECK(i < STEPS);
+    gate_add(held->steps, 1);
+    gate_wait(held->leave, i + 1);
+    for (unsigned k = 0; k < held->questions; k++) {
+        held->before[i] = aimdb_now(ctx);
+        held->next[i] = aimdb_every(ctx, held->period);
+        held->after[i] = aimdb_now(ctx);
+    }
+    return held->count < held->limit ? held->next[i] : AIMDB_FOREVER;
+}
+
+static struct held *
+held_attach(struct world *w, number_record record, uint64_t limit, unsigned questions)
+{
+    struct held *held = world_memory(w, sizeof *held);
+    *held = (struct held){ .steps = gate_new(w),
+                           .leave = gate_new(w),
+                           .period = AIMDB_MS(1),
+                           .questions = questions,
+                           .limit = limit };
+    held->task = number_add_source(w->builder, record, step_held, held);
+    CHECK(held->task != NULL);
+    return held;
+}
+
+// Lets step k go on once the clock is past so many points of the grid.
+static void
+let_go_late(struct held *held, uint64_t k, aimdb_time points)
+{
+    gate_wait(held->steps, k);
+    aimdb_time until = aimdb_clock() + points * held->period;
+    while (aimdb_clock() <= until)
+        continue;
+    gate_add(held->leave, 1);
+}
+
+// How many points of the grid step i left out: all that had passed when it asked, and no others.
+static uint64_t
+left_out_by(const struct held *held, uint64_t i)
+{
+    aimdb_time span = held->next[i] - held->next[i - 1];
+    CHECK(span > 0 && span % held->period == 0);
+    CHECK(held->next[i] > held->before[i]);
+    CHECK(span == held->period || held->next[i] - held->period <= held->after[i]);
+    return (uint64_t) (span / held->period) - 1;
+}
+
+#define HELD_STEPS 8u
+
+static void
+overrun_again_and_again(struct world *w, unsigned questions)
+{
+    number_record record = number_configure(w->builder, "held", AIMDB_SPMC_RING(4));
+    struct held *held = held_attach(w, record, HELD_STEPS, questions);
+    uint64_t counted[HELD_STEPS]; // before each step
+    world_build(w);
+    for (uint64_t i = 0; i < HELD_STEPS; i++) {
+        gate_wait(held->steps, i + 1);
+        counted[i] = task_stats(held->task).overruns;
+        let_go_late(held, i + 1, i % 2 == 0 ? 7 : 0);
+    }
+    world_close(w);
+    CHECK_EQ(0, counted[0]);
+    for (uint64_t i = 1; i + 1 < HELD_STEPS; i++) {
+        uint64_t left_out = left_out_by(held, i);
+        CHECK_EQ(left_out, counted[i + 1] - counted[i]);
+        CHECK(i % 2 == 1 || left_out >= 7);
+    }
+    CHECK_EQ(HELD_STEPS, task_stats(held->task).received);
+    // The last step asked as well, and did not run again.
+    CHECK_EQ(counted[HELD_STEPS - 1], task_stats(held->task).overruns);
+}
+
+// proves D7
+static void
+overruns_are_exactly_the_grid_points_that_passed(void **state)
+{
+    overrun_again_and_again(*state, 1);
+}
+
+// proves D7
+static void
+source_that_asks_several_times_overruns_once(void **state)
+{
+    overrun_again_and_again(*state, 3);
+}
+
+// proves D7
+static void
+overrun_is_told_with_the_key_the_source_and_the_number(void **state)
+{
+    struct world *w = *state;
+    struct log_book *book = log_book_new(w);
+    const char *line = NULL;
+    char number[32];
+    number_record record = number_configure(w->builder, "motor.angle", AIMDB_SPMC_RING(4));
+    struct held *held = held_attach(w, record, 3, 1);
+    world_build(w);
+    let_go_late(held, 1, 0);
+    gate_wait(held->steps, 2);
+    uint64_t left_out = task_stats(held->task).overruns; // by the first step, if that was late
+    let_go_late(held, 2, 20);
+    gate_wait(held->steps, 3);
+    gate_add(held->leave, 1);
+    world_close(w);
+    left_out = left_out > 0 ? left_out : left_out_by(held, 1);
+    snprintf(number, sizeof number, " left out %u step", (unsigned) left_out);
+    CHECK(log_book_find(book, "record \"motor.angle\"", "source \"source-1\"", &line) > 0);
+    CHECK(strstr(line, number) != NULL);
+    CHECK_EQ(AIMDB_LOG_WARNING, book->lines[0].level);
+    CHECK_EQ(0, log_book_find(book, "consumer", "", NULL));
+}
+
+// proves D7
+static void
+many_overruns_make_few_warnings(void **state)
+{
+    struct world *w = *state;
+    SKIP_IF_SIMULATED("no time passes during a step");
+    struct log_book *book = log_book_new(w);
+    number_record record = number_configure(w->builder, "hasty", AIMDB_SPMC_RING(4));
+    struct clockwork *hasty = clockwork_attach(w, record, 300, 1); // no step takes less than that
+    world_build(w);
+    gate_wait(hasty->steps, 300);
+    world_close(w);
+    CHECK(grid_is_kept(hasty) >= 298);
+    CHECK(log_book_find(book, "hasty", "source-1", NULL) >= 1);
+    CHECK(log_book_find(book, "hasty", "source-1", NULL) < 100);
+}
+
+struct restless {
+    struct gate *steps;
+    uint64_t count;
+    aimdb_time before, next, after;
+};
+
+static aimdb_time
+at_once_and_then_late(aimdb_ctx *ctx, number_record out)
+{
+    struct restless *restless = aimdb_user(ctx);
+    (void) out;
+    gate_add(restless->steps, 1);
+    if (++restless->count < 3)
+        return 0;
+    restless->before = aimdb_now(ctx);
+    restless->next = aimdb_every(ctx, AIMDB_SEC(1000));
+    restless->after = aimdb_now(ctx);
+    return restless->next;
+}
+
+// proves D7
+static void
+source_that_runs_again_at_once_begins_a_new_grid(void **state)
+{
+    struct world *w = *state;
+    struct restless *restless = world_memory(w, sizeof *restless);
+    number_record record = number_configure(w->builder, "at once", AIMDB_SPMC_RING(4));
+    restless->steps = gate_new(w);
+    aimdb_task *task = number_add_source(w->builder, record, at_once_and_then_late, restless);
+    aimdb_time begin = aimdb_clock();
+    world_build(w);
+    gate_wait(restless->steps, 3);
+    world_close(w);
+    CHECK(restless->next >= begin + AIMDB_SEC(1000));
+    CHECK(restless->next <= restless->after + AIMDB_SEC(1000));
+    CHECK_EQ(0, task_stats(task).overruns);
+}
+
+// proves D7, section 10
+static void
+lateness_of_steps_is_told_where_it_is_asked_for(void **state)
+{
+    struct world *w = *state;
+    SKIP_IF_SIMULATED("no time passes during a step");
+    number_record timed = number_configure(w->builder, "timed", AIMDB_SPMC_RING(4, .stamp = true));
+    number_record plain = number_configure(w->builder, "plain", AIMDB_SPMC_RING(4));
+    struct held *held = held_attach(w, plain, 1, 1);
+    struct clockwork *clockwork = clockwork_attach(w, timed, 100, AIMDB_MS(1));
+    aimdb_time begin = aimdb_clock();
+    world_build(w);
+    let_go_late(held, 1, 30); // one thread steps both
+    gate_wait(clockwork->steps, 100);
+    world_close(w);
+    aimdb_time latest = clockwork->now[0] - begin;
+    for (uint64_t i = 1; i < 100; i++) {
+        aimdb_time late = clockwork->now[i] - clockwork->next[i - 1];
+        latest = late > latest ? late : latest;
+    }
+    aimdb_task_stats stats = task_stats(clockwork->task);
+    CHECK(stats.latency_max >= AIMDB_MS(29)); // it was due a period after the other one began
+    CHECK(stats.latency_max <= latest);
+    CHECK(stats.latency_p50 > 0 && stats.latency_p50 <= stats.latency_p99);
+    CHECK(stats.latency_p99 <= stats.latency_max);
+    stats = task_stats(held->task);
+    CHECK_EQ(0, stats.latency_p50 | stats.latency_p99 | stats.latency_max);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -326,12 +568,19 @@ main(int argc, char **argv)
         CONTRACT_TEST(periods_are_points_of_one_grid_and_do_not_drift),
         CONTRACT_TEST(points_that_have_passed_are_left_out_and_counted),
         CONTRACT_TEST(source_that_says_never_is_not_called_again),
+        CONTRACT_TEST(source_that_is_due_later_holds_up_none_that_is_due_now),
         CONTRACT_TEST(source_that_is_busy_all_the_time_starves_nobody),
         CONTRACT_TEST(closing_stops_sources_first),
         CONTRACT_TEST(source_emits_through_the_producer_function_of_its_record),
         CONTRACT_TEST(every_source_has_its_own_user_and_its_own_grid),
         CONTRACT_TEST(period_below_one_counts_as_one),
         CONTRACT_TEST(period_outside_of_a_source_counts_from_now_and_never_overflows),
+        CONTRACT_TEST(overruns_are_exactly_the_grid_points_that_passed),
+        CONTRACT_TEST(source_that_asks_several_times_overruns_once),
+        CONTRACT_TEST(overrun_is_told_with_the_key_the_source_and_the_number),
+        CONTRACT_TEST(many_overruns_make_few_warnings),
+        CONTRACT_TEST(source_that_runs_again_at_once_begins_a_new_grid),
+        CONTRACT_TEST(lateness_of_steps_is_told_where_it_is_asked_for),
     };
     return CONTRACT_RUN(tests, argc, argv);
 }

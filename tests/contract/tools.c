@@ -8,8 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GATE_SECONDS 30
-
 struct gate *
 gate_new(struct world *w)
 {
@@ -55,7 +53,7 @@ gate_wait_(struct gate *gate, uint64_t n, const char *file, int line)
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += GATE_SECONDS;
+    end.tv_sec += CONTRACT_PATIENCE;
     pthread_mutex_lock(&gate->lock);
     while (gate->count < n && err == 0)
         err = pthread_cond_timedwait(&gate->changed, &gate->lock, &end);

@@ -27,6 +27,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void 
 struct scene {
     struct world *w;
     number_record ring, latest, mailbox;
+    uint32_t lane; // of the second source
     atomic_int calls;
 };
 
@@ -61,6 +62,7 @@ describe(struct scene *scene, aimdb_builder *b)
 {
     const aimdb_consumer_options named = { .name = "a consumer with a name of its own" };
     const aimdb_consumer_options blocking = { .blocking = true };
+    const aimdb_source_options elsewhere = { .lane = scene->lane };
     aimdb_task *task;
     scene->ring = number_configure(b, "undo.ring", AIMDB_SPMC_RING(100));
     scene->latest = number_configure(b, "undo.latest", AIMDB_SINGLE_LATEST_WITH(.stamp = true));
@@ -73,7 +75,7 @@ describe(struct scene *scene, aimdb_builder *b)
     (void) number_add_consumer_with(b, scene->latest, count_call, scene, &blocking);
     (void) number_add_consumer_with(b, scene->latest, count_call, scene, &blocking);
     (void) number_add_consumer(b, scene->mailbox, count_call, scene);
-    (void) number_add_source(b, scene->mailbox, once, NULL);
+    (void) number_add_source_with(b, scene->mailbox, once, NULL, &elsewhere);
 }
 
 static aimdb_err
@@ -179,13 +181,11 @@ ring_larger_than_the_machine_is_out_of_memory(void **state)
     CHECK_EQ(0, w->ledger.live);
 }
 
-// proves B3
 static void
-every_thread_may_be_refused_and_none_is_left(void **state)
+refuse_every_thread(struct scene *scene)
 {
-    struct world *w = *state;
+    struct world *w = scene->w;
     SKIP_IF_SIMULATED("threads as such");
-    struct scene *scene = scene_new(w);
     unsigned threads = contract_thread_count();
     aimdb_err err = AIMDB_EIO;
     int n = 0;
@@ -205,9 +205,32 @@ every_thread_may_be_refused_and_none_is_left(void **state)
             CHECK_EQ(0, w->ledger.live);
         }
     }
-    CHECK((unsigned) n > contract_threads() + 2); // workers and blocking consumers
+    unsigned sources = contract_threads() > 0 ? 1 + scene->lane : 0;
+    CHECK((unsigned) n > contract_threads() + 2 + sources); // workers, blocking, sources
     atomic_store(&thread_fails_at, 0);
     runs(scene);
+}
+
+// proves B3
+static void
+every_thread_may_be_refused_and_none_is_left(void **state)
+{
+    refuse_every_thread(scene_new(*state));
+}
+
+// proves B3 D7
+static void
+every_thread_of_several_source_lanes_may_be_refused(void **state)
+{
+    struct world *w = *state;
+    struct scene *scene = scene_new(w);
+    if (contract_threads() == 0)
+        skip(); // only a pool has lanes
+    aimdb_executor_free(w->executor);
+    w->executor =
+        aimdb_pool_new(&(aimdb_pool_options){ .threads = contract_workers(), .source_lanes = 2 });
+    scene->lane = 1;
+    refuse_every_thread(scene);
 }
 
 // proves B3
@@ -316,6 +339,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(builder_that_ran_out_of_memory_says_so_in_its_report),
         CONTRACT_TEST(ring_larger_than_the_machine_is_out_of_memory),
         CONTRACT_TEST(every_thread_may_be_refused_and_none_is_left),
+        CONTRACT_TEST(every_thread_of_several_source_lanes_may_be_refused),
         CONTRACT_TEST(builder_that_found_no_thread_can_build_when_there_are_some),
         CONTRACT_TEST(building_and_freeing_leaves_no_thread_and_no_byte),
         CONTRACT_TEST(builder_that_never_builds_leaves_no_byte),

@@ -213,6 +213,29 @@ callbacks_get_every_alignment_they_asked_for(void **state)
     }
 }
 
+// Around every size of memory that the library may take for a value on its way.
+// proves D1 P2
+static void
+large_values_go_through_functions_and_consumers(void **state)
+{
+    static const size_t sizes[] = { 248,   256,   264,   1016,  1024,  1032,  4088,  4096,  4104,
+                                    16376, 16384, 16392, 24576, 32768, 40960, 65520, 65528, 65536 };
+    struct world *w = *state;
+    struct gate *seen = gate_new(w);
+    uint8_t *in = world_memory(w, AIMDB_VALUE_MAX);
+    aimdb_record *records[2 * sizeof sizes / sizeof sizes[0]];
+    uint64_t calls = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (size_t k = 0; k < 2; k++)
+            records[2 * i + k] = inspected_record(w, sizes[i], 8, 2 * k, seen);
+    world_build(w);
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        blob_fill(in, sizes[i / 2], 5);
+        CHECK_OK(aimdb_produce(records[i], in, sizes[i / 2]));
+        gate_wait(seen, calls += 2);
+    }
+}
+
 // proves D1 P2
 static void
 largest_value_goes_through_functions_and_consumers(void **state)
@@ -280,15 +303,15 @@ ring_of_many_small_values_keeps_each_in_its_slot(void **state)
     uint8_t blob[3];
     world_build(w);
     CHECK_OK(aimdb_subscribe(record, &reader));
-    for (size_t seed = 0; seed < capacity + 10; seed++) {
-        blob_fill(blob, size, seed);
-        CHECK_OK(aimdb_produce(record, blob, size));
+    for (size_t n = 0; n < capacity + 10; n++) {
+        const uint8_t number[] = { (uint8_t) n, (uint8_t) (n >> 8), (uint8_t) (n >> 16) };
+        CHECK_OK(aimdb_produce(record, number, size)); // no two are alike
     }
     CHECK_ERR(AIMDB_ELAGGED, aimdb_try_recv(&reader, blob, size));
     CHECK_EQ(10, aimdb_missed_by(&reader));
-    for (size_t seed = 10; seed < capacity + 10; seed++) {
+    for (size_t n = 10; n < capacity + 10; n++) {
         CHECK_OK(aimdb_try_recv(&reader, blob, size));
-        blob_check(blob, size, seed);
+        CHECK_EQ(n, blob[0] | (size_t) blob[1] << 8 | (size_t) blob[2] << 16);
     }
     aimdb_unsubscribe(&reader);
 }
@@ -341,6 +364,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(large_sizes_survive_every_buffer),
         CONTRACT_TEST(callers_memory_may_lie_at_any_address),
         CONTRACT_TEST(callbacks_get_every_alignment_they_asked_for),
+        CONTRACT_TEST(large_values_go_through_functions_and_consumers),
         CONTRACT_TEST(largest_value_goes_through_functions_and_consumers),
         CONTRACT_TEST(batch_larger_than_a_ring_is_whole_for_odd_sizes),
         CONTRACT_TEST(ring_of_many_small_values_keeps_each_in_its_slot),

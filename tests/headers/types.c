@@ -34,6 +34,12 @@ struct page {
 AIMDB_RECORD_TYPE(page, struct page);
 #endif
 
+#ifdef WRONG_TRANSFORM_TYPE
+AIMDB_TRANSFORM(judge, temperature, nobody);
+#else
+AIMDB_TRANSFORM(judge, temperature, alert);
+#endif
+
 struct all {
     aimdb_builder *builder;
     aimdb *db;
@@ -54,6 +60,12 @@ aimdb_err
 use_temperature(aimdb_ctx *ctx, const struct temperature *t);
 aimdb_err
 use_alert(aimdb_ctx *ctx, const struct alert *a);
+bool
+judge_temperature(aimdb_ctx *ctx, const struct temperature *in, struct alert *out);
+bool
+judge_alert(aimdb_ctx *ctx, const struct alert *in, struct alert *out);
+bool
+judge_in_place(aimdb_ctx *ctx, struct temperature *in, struct temperature *out);
 aimdb_err
 use_anything(const void *value);
 aimdb_time
@@ -135,8 +147,10 @@ values(struct all *x)
 void
 readers(struct all *x)
 {
+    aimdb_reader *raw = &x->reader.raw;
+    temperature_reader *typed = &x->reader;
     aimdb_err err;
-    (void) err;
+    (void) err, (void) raw, (void) typed;
 
 #ifdef WRONG_SUBSCRIBE_READER
     (void) temperature_subscribe(x->indoor, &x->other_reader);
@@ -173,6 +187,11 @@ readers(struct all *x)
 #else
     temperature_unsubscribe(&x->reader);
 #endif
+#ifdef WRONG_SELECT
+    (void) (aimdb_select(&typed, 1, AIMDB_FOREVER) > 0);
+#else
+    (void) (aimdb_select(&raw, 1, AIMDB_FOREVER) > 0);
+#endif
 #ifdef WRONG_RAW_READER
     temperature_unsubscribe(&x->reader.raw);
 #else
@@ -192,6 +211,21 @@ callbacks(struct all *x)
     temperature_set_producer(x->builder, x->indoor, use_temperature, NULL);
 #else
     temperature_set_producer(x->builder, x->indoor, check_temperature, NULL);
+#endif
+#ifdef WRONG_TRANSFORM_IN
+    (void) judge_add_transform(x->builder, x->indoor, x->alerts, judge_alert, NULL);
+#else
+    (void) judge_add_transform(x->builder, x->indoor, x->alerts, judge_temperature, NULL);
+#endif
+#ifdef WRONG_TRANSFORM_OUT
+    (void) judge_add_transform(x->builder, x->indoor, x->alerts, judge_in_place, NULL);
+#else
+    (void) judge_add_transform(x->builder, x->indoor, x->alerts, judge_temperature, NULL);
+#endif
+#ifdef WRONG_TRANSFORM_RECORDS
+    (void) judge_add_transform(x->builder, x->alerts, x->indoor, judge_temperature, NULL);
+#else
+    (void) judge_add_transform(x->builder, x->indoor, x->alerts, judge_temperature, NULL);
 #endif
 #ifdef WRONG_CONSUMER
     (void) temperature_add_consumer(x->builder, x->indoor, use_alert, NULL);
@@ -217,6 +251,11 @@ callbacks(struct all *x)
     (void) temperature_add_source(x->builder, x->indoor, sample_alert, NULL);
 #else
     (void) temperature_add_source(x->builder, x->indoor, sample_temperature, NULL);
+#endif
+#ifdef WRONG_SOURCE_WITH
+    (void) temperature_add_source_with(x->builder, x->indoor, sample_alert, NULL, NULL);
+#else
+    (void) temperature_add_source_with(x->builder, x->indoor, sample_temperature, NULL, NULL);
 #endif
 #ifdef WRONG_SOURCE_RESULT
     (void) temperature_add_source(x->builder, x->indoor, sample_never, NULL);

@@ -23,16 +23,18 @@ struct scenario {
     aimdb_buffer_cfg cfg;
     struct role roles[MODEL_THREADS];
     size_t consumers;
+    unsigned defers;          // bit for each consumer: finishes later
     unsigned overtaken_limit; // of latest.c
     int loops;                // see model_case
     size_t pushed_before;     // by setup
-    bool never_spins;         // aimdbp_relax is a failure
+    unsigned never_spins;     // bit for each thread in which aimdbp_relax is a failure
     bool large;               // values of two words
-    bool defers;              // consumers finish later
+    bool emits;               // the first value that a consumer gets makes it push one more
     bool asymmetric;
 };
 
 role_fn role_push;           // produces n values
+role_fn role_push_after;     // as role_push, when the thread before is done with it
 role_fn role_push_batch;     // produces n values at once
 role_fn role_push_and_batch; // produces one value, then n at once
 role_fn role_try;            // n times aimdb_try_recv
@@ -47,6 +49,7 @@ role_fn role_close_record;   // closes the buffer, as aimdb_close does
 role_fn role_close;          // aimdb_close
 role_fn role_close_at_once;  // aimdb_close with a deadline that has passed
 role_fn role_work;           // a worker of the executor
+role_fn role_push_and_work;  // alone: n times runs all tasks that are ready, and produces a value
 role_fn role_finish;         // aimdb_done for n values
 
 // The explorer's view of a scenario.

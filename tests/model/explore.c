@@ -394,7 +394,7 @@ aimdbp_relax(unsigned spins)
     if (model_self < 0) {
         return;
     }
-    if (model_running->never_spins) {
+    if (model_running->never_spins >> model_self & 1) {
         model_fail("thread %d spins", model_self);
     }
     struct thread *self = &model_threads[model_self];

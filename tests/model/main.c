@@ -29,6 +29,7 @@ main(int argument_count, char **arguments)
     }
     if (pattern && strcmp(pattern, "--list") == 0) {
         suite_list();
+        suite_list_several();
         return 0;
     }
     if (pattern && pattern[0] == '-') {
@@ -36,9 +37,11 @@ main(int argument_count, char **arguments)
         return 2;
     }
     size_t failed = suite_scenarios(pattern, trace);
-    if (failed == SIZE_MAX) {
+    size_t failed_of_several = suite_several(pattern, trace);
+    if (failed == SIZE_MAX && failed_of_several == SIZE_MAX) {
         (void) fprintf(stderr, "model: no scenario's name contains \"%s\"\n", pattern);
         return 2;
     }
-    return failed ? 1 : 0;
+    return (failed != SIZE_MAX && failed > 0) ||
+           (failed_of_several != SIZE_MAX && failed_of_several > 0);
 }

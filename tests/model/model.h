@@ -20,9 +20,9 @@ struct model_case {
     void (*check)(const void *what);            // after each execution, outside all threads
     const void *what;
     int threads;
-    int loops;        // calls of aimdbp_relax in a thread that pass before it waits for the others
-    bool never_spins; // aimdbp_relax is a failure
-    bool asymmetric;  // aimdbp_fence_heavy() is membarrier
+    int loops; // calls of aimdbp_relax in a thread that pass before it waits for the others
+    unsigned never_spins; // bit for each thread in which aimdbp_relax is a failure
+    bool asymmetric;      // aimdbp_fence_heavy() is membarrier
     unsigned overtaken_limit;
 };
 
@@ -74,6 +74,10 @@ void
 model_put(const void *queue, size_t number);
 size_t
 model_take(const void *queue);
+
+// As model_take, but the taker learns nothing: later in time, not in what it sees.
+size_t
+model_take_blindly(const void *queue);
 
 // True if the thread has not ended: it waits for a wake, or for a number.
 bool

@@ -17,4 +17,10 @@ suite_scenarios(const char *pattern, bool trace);
 void
 suite_list(void);
 
+// The same for the cases of several records.
+size_t
+suite_several(const char *pattern, bool trace);
+void
+suite_list_several(void);
+
 #endif

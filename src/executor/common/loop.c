@@ -84,6 +84,13 @@ append(struct aimdbi_loop *loop, aimdb_task *task)
     loop->last = task;
 }
 
+// Somebody else has taken a ready task, which must not run on this thread.
+static bool
+is_diverted(struct aimdbi_loop *loop, aimdb_task *task)
+{
+    return task->blocking && loop->hooks->divert && loop->hooks->divert(loop, task);
+}
+
 // Moves the inbox behind the queue, oldest first, and its sources among the due ones.
 static void
 collect(struct aimdbi_loop *loop)
@@ -103,8 +110,7 @@ collect(struct aimdbi_loop *loop)
         aimdb_task *next = oldest->next_ready;
         if (oldest->is_source) {
             aimdbi_due_add(&loop->due, oldest);
-        } else if (!oldest->blocking || !loop->hooks->divert ||
-                   !loop->hooks->divert(loop, oldest)) {
+        } else if (!is_diverted(loop, oldest)) {
             append(loop, oldest);
         }
         oldest = next;
@@ -140,6 +146,9 @@ run_task(struct aimdbi_loop *loop, size_t budget)
     // A task that runs dry sleeps at once: there is no thread here to look away with.
     struct aimdbi_loan loan = { loop->scratch, values, false };
     loop->first = task->next_ready;
+    if (is_diverted(loop, task)) { // it was let in while a thread waited, and that is over
+        return 1;
+    }
     if (aimdbi_task_run(task, &loan) == AIMDBI_GONE) {
         aimdbi_rest_note(&loop->rest);
     } else {
@@ -189,8 +198,26 @@ drive(struct aimdbi_loop *loop, size_t *budget)
     }
 }
 
+// As drive(), but not much longer than `until`: in rounds of 1, 2, 4, 8 ... calls.
+static bool
+drive_until(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
+{
+    size_t round = until == AIMDB_FOREVER ? budget : 1;
+    for (;;) {
+        size_t left = round < budget ? round : budget;
+        budget -= left;
+        if (drive(loop, &left)) {
+            return true;
+        }
+        if (budget == 0 || aimdbp_clock() >= until) {
+            return false;
+        }
+        round *= 2;
+    }
+}
+
 aimdb_err
-aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget)
+aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
 {
     if (load_acquire(&loop->forked_)) {
         return AIMDB_EFORKED;
@@ -201,7 +228,7 @@ aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget)
     void *outer = aimdbp_current();
     struct aimdbi_frame frame = { &loop->base, 0 };
     aimdbp_set_current(&frame);
-    bool is_done = drive(loop, &budget);
+    bool is_done = drive_until(loop, budget, until);
     aimdbp_set_current(outer);
     store_relaxed(&loop->next_due_, (size_t) aimdbi_due_at(&loop->due)); // relaxed: a figure, [O4]
     if (!is_done) {
@@ -229,7 +256,8 @@ aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expec
     bool drives = loop->hooks->may_drive(loop);
     (void) fetch_add_acq_rel(&loop->helpers_, 1);
     if (drives && signal_load_acquire(signal) == expected) {
-        (void) aimdbi_loop_dispatch(loop, AIMDBI_RUN_VALUES);
+        aimdb_time slice = aimdbp_clock() + AIMDBI_LOOP_SLICE;
+        (void) aimdbi_loop_dispatch(loop, AIMDBI_RUN_VALUES, slice < deadline ? slice : deadline);
     }
     uint32_t ticket = signal_load_acquire(&loop->news);
     fence_seq_cst(); // [O3] pairs with [O2]

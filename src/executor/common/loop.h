@@ -7,6 +7,10 @@
 #include "due.h"
 #include "rest.h"
 
+// How long a thread runs consumers before it looks at what else it has to do, ns. It is exceeded by one
+// call, or as much again.
+#define AIMDBI_LOOP_SLICE AIMDB_MS(1)
+
 struct aimdbi_loop;
 
 struct aimdbi_loop_hooks {
@@ -48,11 +52,12 @@ AIMDBI_SHARED aimdb_err
 aimdbi_loop_init(struct aimdbi_loop *loop, const struct aimdbi_executor_ops *ops,
                  const struct aimdbi_loop_hooks *hooks);
 
-// Runs what is ready: at most `budget` calls of consumers and sources. AIMDB_OK: nothing is left;
+// Runs what is ready: at most `budget` calls of consumers and sources, and none that begins much later
+// than `until`: the clock is looked at after 1, 3, 7, 15 ... calls. AIMDB_OK: nothing is left;
 // _EPENDING: more is ready, and raised again; _EBUSY: another thread dispatches, or this one does
 // further up its stack; _EFORKED.
 AIMDBI_SHARED aimdb_err
-aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget);
+aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until);
 
 // When a source is due next; 0: something is ready now. Any thread.
 AIMDBI_SHARED aimdb_time

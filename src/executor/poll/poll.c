@@ -121,7 +121,7 @@ static aimdb_err
 poll_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
 {
     struct poll *poll = poll_of(executor);
-    const aimdb_task *first;
+    const aimdb_task *first = NULL;
     size_t blocking = count_blocking(db, &first);
     if (blocking > 0 && poll->blocking_threads == 0) {
         return refuse_blocking(first, why, why_size);
@@ -145,7 +145,7 @@ static void
 poll_close(aimdb_executor *executor, aimdb *db)
 {
     struct poll *poll = poll_of(executor);
-    const aimdb_task *first;
+    const aimdb_task *first = NULL;
     size_t blocking = count_blocking(db, &first);
     (void) pthread_mutex_lock(&poll->lock);
     poll->blocking_tasks -= blocking;
@@ -274,5 +274,5 @@ aimdb_dispatch(aimdb_executor *executor, size_t budget)
     if (!poll) {
         return executor ? AIMDB_ENOTSUP : AIMDB_EINVAL;
     }
-    return aimdbi_loop_dispatch(&poll->loop, budget ? budget : AIMDBI_RUN_VALUES);
+    return aimdbi_loop_dispatch(&poll->loop, budget ? budget : AIMDBI_RUN_VALUES, AIMDB_FOREVER);
 }

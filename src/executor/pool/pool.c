@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pool: an executor of threads. Workers for consumers, one thread per blocking consumer, one for
-// the sources; all of them exist while a database is open, and none allocates.
+// each lane of sources; all of them exist while a database is open, and none allocates.
 #include "pool.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include "port/posix/thread.h"
 
 #define THREADS_MAX 1024
+#define PRIORITY_MAX 99 // of SCHED_FIFO
 
 static struct aimdbi_pool *
 pool_of(const aimdb_executor *executor)
@@ -19,20 +20,14 @@ pool_of(const aimdb_executor *executor)
 
 // --- opening and closing -------------------------------------------------------------------------
 
-struct tally {
-    size_t blocking;
-    size_t sources;
-};
-
-static struct tally
-count_tasks(const aimdb *db)
+static size_t
+count_blocking(const aimdb *db)
 {
-    struct tally tally = { 0 };
+    size_t blocking = 0;
     for (size_t i = 0; i < db->task_count; i++) {
-        tally.sources += db->tasks[i]->is_source;
-        tally.blocking += !db->tasks[i]->is_source && db->tasks[i]->blocking;
+        blocking += !db->tasks[i]->is_source && db->tasks[i]->blocking;
     }
-    return tally;
+    return blocking;
 }
 
 static uint32_t
@@ -49,26 +44,51 @@ explain(const char *what, int err, char *why, size_t why_size)
     return err == ENOMEM ? AIMDB_ENOMEM : AIMDB_EIO;
 }
 
+// Releases the sources among the first `count` tasks of db.
+static void
+release_sources(const aimdb *db, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (db->tasks[i]->is_source) {
+            aimdbi_sources_release(db->tasks[i]->lane);
+        }
+    }
+}
+
+static aimdb_err
+expect_sources(struct aimdbi_pool *pool, aimdb *db, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < db->task_count; i++) {
+        aimdb_task *task = db->tasks[i];
+        if (!task->is_source) {
+            continue;
+        }
+        task->lane = &pool->sources[task->source_lane];
+        aimdb_err err = aimdbi_sources_expect(task->lane, why, why_size);
+        if (err != AIMDB_OK) {
+            release_sources(db, i);
+            return err;
+        }
+    }
+    return AIMDB_OK;
+}
+
 // Threads for one more database. Those there are stay: they may be in a call.
 static aimdb_err
-grow(struct aimdbi_pool *pool, const struct tally *tally, char *why, size_t why_size)
+grow(struct aimdbi_pool *pool, aimdb *db, size_t blocking_more, char *why, size_t why_size)
 {
     int err = aimdbi_lane_resize(&pool->compute, pool->threads);
     if (err != 0) {
         return explain("its workers", err, why, why_size);
     }
-    uint32_t blocking = blocking_threads_for(pool, pool->blocking_tasks + tally->blocking);
+    uint32_t blocking = blocking_threads_for(pool, pool->blocking_tasks + blocking_more);
     if (blocking > pool->blocking.worker_count) {
         err = aimdbi_lane_resize(&pool->blocking, blocking);
     }
     if (err != 0) {
         return explain("threads for blocking consumers", err, why, why_size);
     }
-    err = aimdbi_sources_expect(&pool->sources, tally->sources);
-    if (err != 0) {
-        return explain("the thread for sources", err, why, why_size);
-    }
-    return AIMDB_OK;
+    return expect_sources(pool, db, why, why_size);
 }
 
 static aimdb_err
@@ -79,21 +99,23 @@ pool_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
         (void) snprintf(why, why_size, "the pool belongs to the parent process");
         return AIMDB_EFORKED;
     }
-    struct tally tally = count_tasks(db);
+    size_t blocking_more = count_blocking(db);
     (void) pthread_mutex_lock(&pool->lock);
     uint32_t workers = pool->compute.worker_count;
     uint32_t blocking = pool->blocking.worker_count;
-    aimdb_err err = grow(pool, &tally, why, why_size);
+    aimdb_err err = grow(pool, db, blocking_more, why, why_size);
     if (err == AIMDB_OK) {
         pool->open_databases++;
-        pool->blocking_tasks += tally.blocking;
+        pool->blocking_tasks += blocking_more;
     } else {
         (void) aimdbi_lane_resize(&pool->compute, workers);
         (void) aimdbi_lane_resize(&pool->blocking, blocking);
     }
     (void) pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < db->task_count && err == AIMDB_OK; i++) {
-        db->tasks[i]->lane = db->tasks[i]->blocking ? &pool->blocking : &pool->compute;
+        if (!db->tasks[i]->is_source) {
+            db->tasks[i]->lane = db->tasks[i]->blocking ? &pool->blocking : &pool->compute;
+        }
     }
     return err;
 }
@@ -101,7 +123,9 @@ pool_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
 static void
 pool_start(aimdb_executor *executor, aimdb *db)
 {
-    aimdbi_sources_start(&pool_of(executor)->sources, db);
+    for (uint32_t i = 0; i < executor->source_lanes; i++) {
+        aimdbi_sources_start(&pool_of(executor)->sources[i], db);
+    }
 }
 
 static void
@@ -122,7 +146,9 @@ static void
 pool_retire(aimdb_executor *executor, aimdb *db)
 {
     (void) db;
-    aimdbi_sources_retire(&pool_of(executor)->sources);
+    for (uint32_t i = 0; i < executor->source_lanes; i++) {
+        aimdbi_sources_retire(&pool_of(executor)->sources[i]);
+    }
 }
 
 static uint32_t
@@ -154,16 +180,15 @@ static void
 pool_close(aimdb_executor *executor, aimdb *db)
 {
     struct aimdbi_pool *pool = pool_of(executor);
-    struct tally tally = count_tasks(db);
     (void) fetch_sub_acq_rel(&pool->rest.attending_, 1);
     (void) pthread_mutex_lock(&pool->lock);
     pool->open_databases--;
-    pool->blocking_tasks -= tally.blocking;
+    pool->blocking_tasks -= count_blocking(db);
     if (pool->open_databases == 0) {
         (void) aimdbi_lane_resize(&pool->compute, 0);
         (void) aimdbi_lane_resize(&pool->blocking, 0);
     }
-    aimdbi_sources_release(&pool->sources, tally.sources);
+    release_sources(db, db->task_count);
     (void) pthread_mutex_unlock(&pool->lock);
 }
 
@@ -196,9 +221,11 @@ pool_free(aimdb_executor *executor)
     struct aimdbi_pool *pool = pool_of(executor);
     aimdbi_lane_release(&pool->compute);
     aimdbi_lane_release(&pool->blocking);
-    (void) pthread_mutex_destroy(&pool->sources.lock);
+    for (uint32_t i = 0; i < executor->source_lanes; i++) {
+        (void) pthread_mutex_destroy(&pool->sources[i].lock);
+    }
     (void) pthread_mutex_destroy(&pool->lock);
-    aimdbp_release(pool, sizeof *pool);
+    aimdbp_release(pool, pool->bytes);
 }
 
 static const struct aimdbi_executor_ops pool_ops = {
@@ -228,6 +255,57 @@ init_lane(struct aimdbi_pool *pool, struct aimdbi_lane *lane, const char *name, 
     lane->spin = spin;
 }
 
+// Of the caller's row of lane options the first one's size is that of all.
+static aimdb_lane_options
+lane_options(const aimdb_pool_options *given, uint32_t number)
+{
+    aimdb_lane_options lane = { 0 };
+    if (given->lanes) {
+        size_t size = given->lanes->size ? given->lanes->size : sizeof lane;
+        memcpy(&lane, (const unsigned char *) given->lanes + number * size,
+               size < sizeof lane ? size : sizeof lane);
+    }
+    return lane;
+}
+
+static bool
+are_usable(const aimdb_pool_options *given)
+{
+    if (given->threads > THREADS_MAX || given->blocking_threads > THREADS_MAX ||
+        given->source_lanes > AIMDB_SOURCE_LANES_MAX) {
+        return false;
+    }
+    if (given->lanes && given->lanes->size != 0 && given->lanes->size < sizeof(size_t)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < given->source_lanes; i++) {
+        if (lane_options(given, i).priority > PRIORITY_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+init(struct aimdbi_pool *pool, const aimdb_pool_options *given)
+{
+    aimdbp_init();
+    pool->base.ops = &pool_ops;
+    store_relaxed(&pool->base.refs_, 1); // relaxed: not shared yet
+    pool->threads = given->threads ? given->threads : aimdbp_processors();
+    pool->blocking_threads = given->blocking_threads;
+    pool->rest.executor = &pool->base;
+    pool->rest.asymmetric = aimdbp_fence_is_asymmetric();
+    init_lane(pool, &pool->compute, "aimdb-worker", AIMDB_US(given->spin_us));
+    init_lane(pool, &pool->blocking, "aimdb-blocking", AIMDB_US(given->spin_us));
+    (void) pthread_mutex_init(&pool->lock, NULL);
+    pool->base.source_lanes = given->source_lanes;
+    for (uint32_t i = 0; i < given->source_lanes; i++) {
+        aimdbi_sources_init(&pool->sources[i], pool, i, lane_options(given, i));
+    }
+    aimdbp_fork_watch(&pool->fork_watch, &pool->forked_, 1);
+}
+
 aimdb_executor *
 aimdb_pool_new(const aimdb_pool_options *options)
 {
@@ -235,27 +313,19 @@ aimdb_pool_new(const aimdb_pool_options *options)
     if (options && !aimdbi_take_options(&given, sizeof given, options)) {
         return NULL;
     }
-    if (given.threads > THREADS_MAX || given.blocking_threads > THREADS_MAX) {
+    given.source_lanes = given.source_lanes ? given.source_lanes : 1;
+    if (!are_usable(&given)) {
         return NULL;
     }
-    size_t bytes = (sizeof(struct aimdbi_pool) + AIMDBI_LINE - 1) & ~(size_t) (AIMDBI_LINE - 1);
+    size_t lanes = given.source_lanes * sizeof(struct aimdbi_sources);
+    size_t bytes =
+        (sizeof(struct aimdbi_pool) + lanes + AIMDBI_LINE - 1) & ~(size_t) (AIMDBI_LINE - 1);
     struct aimdbi_pool *pool = aimdbp_alloc(bytes, AIMDBI_LINE);
     if (!pool) {
         return NULL;
     }
     memset(pool, 0, bytes);
-    aimdbp_init();
-    pool->base.ops = &pool_ops;
-    store_relaxed(&pool->base.refs_, 1); // relaxed: not shared yet
-    pool->threads = given.threads ? given.threads : aimdbp_processors();
-    pool->blocking_threads = given.blocking_threads;
-    pool->rest.executor = &pool->base;
-    pool->rest.asymmetric = aimdbp_fence_is_asymmetric();
-    init_lane(pool, &pool->compute, "aimdb-worker", AIMDB_US(given.spin_us));
-    init_lane(pool, &pool->blocking, "aimdb-blocking", AIMDB_US(given.spin_us));
-    pool->sources.pool = pool;
-    (void) pthread_mutex_init(&pool->lock, NULL);
-    (void) pthread_mutex_init(&pool->sources.lock, NULL);
-    aimdbp_fork_watch(&pool->fork_watch, &pool->forked_, 1);
+    pool->bytes = bytes;
+    init(pool, &given);
     return &pool->base;
 }

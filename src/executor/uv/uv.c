@@ -3,9 +3,10 @@
 // for blocking consumers.
 //
 // libuv's rules. Handles are made, started, stopped and closed in the loop's thread; only
-// uv_async_send comes from others. uv_close is done when its callback came, in a later turn of the
-// loop, so the executor's memory outlives aimdb_executor_free: it goes with the last of its pieces
-// (both handles, every work request that libuv still has, the references of core).
+// uv_async_send comes from others, and none once the handles close. uv_close is done when its callback
+// came, in a later turn of the loop, so the executor's memory outlives aimdb_executor_free: it goes
+// with the last of its pieces (both handles, every work request that libuv still has, the references
+// of core).
 //
 // Blocking consumers. libuv has a request from uv_queue_work until its second callback, which comes in
 // the loop. A task has one request; made ready while libuv still has it, it is held and queued when
@@ -22,6 +23,9 @@
 
 #include "executor/common/loop.h"
 #include "port/posix/thread.h"
+
+#define ENDED ((size_t) 1) // in senders_
+#define SENDER ((size_t) 2)
 
 struct uv_executor;
 
@@ -44,6 +48,7 @@ struct uv_executor {
     uv_mutex_t lock;          // requests and what is in them; not held in callbacks
     struct request *requests; // of open databases, and those that libuv still has
     aimdb_word pieces_;       // see above
+    aimdb_word senders_;      // threads in raise_async(), times SENDER; and ENDED
     unsigned helping;         // depth of waits in the loop's thread; that thread's
     bool is_ref;              // the handles keep uv_run going; the loop's thread
     unsigned handles;         // not closed yet; the loop's thread
@@ -228,7 +233,9 @@ turn(struct uv_executor *executor)
     if (load_acquire(&executor->loop.forked_)) {
         return;
     }
-    (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES);
+    // The loop's other handles wait, whoever they are [D5].
+    aimdb_time until = aimdbp_clock() + AIMDBI_LOOP_SLICE;
+    (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES, until);
     set_timer(executor);
     set_ref(executor);
 }
@@ -250,10 +257,29 @@ on_async(uv_async_t *async)
     turn(executor);
 }
 
+// A thread that made a task ready may come here after that task has left, its database and the
+// executor are freed and the loop is gone: what it has is a reference on the executor's memory. So it
+// signs in, and does not send once the handles are about to close.
 static void
 raise_async(struct aimdbi_loop *loop)
 {
-    (void) uv_async_send(&((struct uv_executor *) loop)->async);
+    struct uv_executor *executor = (struct uv_executor *) loop;
+    if (!(fetch_add_acq_rel(&executor->senders_, SENDER) & ENDED)) { // [U1]
+        // libuv first looks, with a plain load, whether it sent already: not before our awake_ is seen.
+        fence_seq_cst();
+        (void) uv_async_send(&executor->async);
+    }
+    (void) fetch_sub_acq_rel(&executor->senders_, SENDER); // [U2]
+}
+
+// Before the handles close: afterwards nobody sends, or is still at it.
+static void
+end_senders(struct uv_executor *executor)
+{
+    (void) fetch_or_acq_rel(&executor->senders_, ENDED); // [U1]
+    for (unsigned spins = 0; load_acquire(&executor->senders_) != ENDED; spins++) {
+        aimdbp_relax(spins); // [U2]
+    }
 }
 
 static void
@@ -364,6 +390,13 @@ uv_settle(aimdb_executor *base, uint32_t ticket, aimdb_time deadline)
     uv_wait(base, &uv_of(base)->loop.rest.settled, ticket, deadline);
 }
 
+// A blocking consumer cannot tell from its thread who else waits for libuv's: it gives way in time.
+static bool
+uv_others_wait(aimdb_executor *base, const aimdb_task *task)
+{
+    return task->blocking || aimdbi_loop_others_wait(base, task);
+}
+
 static void
 uv_close_database(aimdb_executor *base, aimdb *db)
 {
@@ -390,11 +423,13 @@ uv_end(aimdb_executor *base)
     if (!executor->has_own_loop) {
         AIMDBI_REQUIRE(is_owner(executor),
                        "aimdb_executor_free must be called in the thread of the uv loop");
+        end_senders(executor);
         close_handles(executor);
         return;
     }
     store_release(&executor->ending_, 1);
     raise_async(&executor->loop);
+    end_senders(executor);
     (void) pthread_join(executor->thread, NULL);
     uv_sem_destroy(&executor->started);
     int err = uv_loop_close(&executor->own);
@@ -420,7 +455,7 @@ static const struct aimdbi_executor_ops uv_ops = {
     .nudge = aimdbi_loop_nudge,
     .close = uv_close_database,
     .clock = aimdbi_loop_clock,
-    .others_wait = aimdbi_loop_others_wait,
+    .others_wait = uv_others_wait,
     .end = uv_end,
     .free = uv_free,
 };

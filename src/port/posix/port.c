@@ -8,7 +8,7 @@
 //
 // A thread that is in a simulation has its clock, its sleeping and its spinning replaced (virtual.h).
 //
-// Source: futex(2), membarrier(2), pthread_atfork(3).
+// Source: futex(2), membarrier(2), sched(7), pthread_atfork(3).
 #define _GNU_SOURCE
 #include "port/posix/virtual.h"
 
@@ -108,6 +108,19 @@ aimdbp_wake_all(aimdbi_signal *signal)
     wake(signal, INT_MAX);
 }
 
+// Whoever we wait for may need this processor. A yield gives it to equals only: a thread of real-time
+// priority that waits for one without must sleep.
+static void
+give_way(unsigned spins)
+{
+    static const struct timespec nap = { .tv_nsec = 50000 };
+    if (spins < 256) {
+        (void) sched_yield();
+    } else {
+        (void) clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+    }
+}
+
 void
 aimdbp_relax(unsigned spins)
 {
@@ -116,7 +129,7 @@ aimdbp_relax(unsigned spins)
         return;
     }
     if (spins >= 64) {
-        (void) sched_yield(); // whoever we wait for may need this processor
+        give_way(spins);
         return;
     }
 #if defined(__x86_64__) || defined(__i386__)

@@ -8,10 +8,30 @@
 
 #include "core/port.h"
 
-// Starts a thread with all signals blocked, so that handlers run on the application's threads.
+// Starts a thread with all signals blocked but those of its own faults, so that handlers run on the
+// application's threads.
 // Returns 0 or an errno. `name` has up to 15 bytes.
 AIMDBI_SHARED int
 aimdbp_thread_start(pthread_t *ret_thread, void *(*main)(void *), void *argument, const char *name);
+
+// Lets a thread run under SCHED_FIFO with a priority from 1 to 99. Returns 0 or an errno.
+int
+aimdbp_thread_set_fifo(pthread_t thread, uint32_t priority);
+
+// Keeps a thread on some processors (bit n: processor n). Returns 0 or an errno; ENODEV: the process
+// may not use all of these, *ret_absent is the first such.
+int
+aimdbp_thread_set_processors(pthread_t thread, uint64_t processors, unsigned *ret_absent);
+
+// The calling thread's timed waits end when their time has come, and are not put off to be handled
+// with others.
+void
+aimdbp_thread_be_punctual(void);
+
+// A lock between threads of different priorities: who holds it runs with the highest of those who
+// wait.
+void
+aimdbp_lock_init(pthread_mutex_t *lock);
 
 // Processors this process may run on; at least 1.
 uint32_t

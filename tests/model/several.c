@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sleeping over two records at once: threads in aimdb_select.
+//
+// Two rings, at the most one push into each at a time, and somebody who sleeps over both. Whoever
+// sleeps must have nothing to read, and what is read is what was pushed, in order. Each case is
+// explored on both write paths and with both kinds of fences.
+#include <string.h>
+#include <time.h>
+
+#include <aimdb/typed.h>
+
+#include "suite.h"
+
+#define RECORDS 2
+#define NAME_BYTES 128
+
+struct item {
+    size_t number; // from 1, in the order of its record
+};
+
+AIMDB_RECORD_TYPE(item, struct item);
+
+struct several;
+
+struct part {
+    void (*run)(struct several *s, size_t n);
+    size_t n;
+};
+
+struct case_of_several {
+    const char *name;
+    struct part parts[MODEL_THREADS];
+    bool only_plain; // with heavy fences it would take minutes
+    bool one_writer;
+    bool asymmetric;
+};
+
+struct several {
+    aimdb_executor executor;
+    const struct case_of_several *what;
+    aimdb *db;
+    item_record records[RECORDS];
+    item_reader readers[RECORDS];
+    size_t pushed[RECORDS];
+    size_t read[RECORDS];
+};
+
+static struct several *s_;
+
+// --- what threads do -----------------------------------------------------------------------------
+
+// Pushes the next value of record n.
+static void
+part_push(struct several *s, size_t n)
+{
+    struct item item = { ++s->pushed[n] };
+    aimdb_err err = item_produce(s->records[n], &item);
+    model_note("push into record %zu: %s", n, aimdb_err_name(err));
+    MODEL_REQUIRE(err == AIMDB_OK, "a push returned %s", aimdb_err_name(err));
+}
+
+static void
+part_push_into_each(struct several *s, size_t n)
+{
+    for (size_t i = 0; i < n * RECORDS; i++) {
+        part_push(s, i % RECORDS);
+    }
+}
+
+static void
+check_next(struct several *s, size_t record, size_t number)
+{
+    MODEL_REQUIRE(number == s->read[record] + 1, "value %zu of record %zu came after %zu", number,
+                  record, s->read[record]);
+    s->read[record] = number;
+}
+
+// Selects and reads until n values were read.
+static void
+part_select(struct several *s, size_t n)
+{
+    aimdb_reader *readers[RECORDS] = { &s->readers[0].raw, &s->readers[1].raw };
+    while (n > 0) {
+        ptrdiff_t chosen = aimdb_select(readers, RECORDS, AIMDB_FOREVER);
+        model_note("select: %td", chosen);
+        MODEL_REQUIRE(chosen >= 0 && chosen < RECORDS, "aimdb_select gave %td", chosen);
+        struct item item = { 0 };
+        aimdb_err err = item_try_recv(&s->readers[chosen], &item);
+        MODEL_REQUIRE(err == AIMDB_OK, "the chosen reader gets %s", aimdb_err_name(err));
+        check_next(s, (size_t) chosen, item.number);
+        n--;
+    }
+}
+
+// --- an executor ---------------------------------------------------------------------------------
+
+static aimdb_err
+several_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
+{
+    (void) executor, (void) db, (void) why, (void) why_size;
+    return AIMDB_OK;
+}
+
+static void
+several_start(aimdb_executor *executor, aimdb *db)
+{
+    (void) executor, (void) db;
+}
+
+static aimdb_time
+several_clock(const aimdb_executor *executor)
+{
+    (void) executor;
+    return aimdbp_clock();
+}
+
+static const struct aimdbi_executor_ops several_ops = {
+    .version = AIMDBI_EXECUTOR_VERSION,
+    .open = several_open,
+    .start = several_start,
+    .clock = several_clock,
+};
+
+// --- before and after ----------------------------------------------------------------------------
+
+static void
+name_record(const aimdb_record *rec, const char *prefix)
+{
+    model_name(&rec->reserve_, prefix, "reserve_");
+    model_name(&rec->commit_, prefix, "commit_");
+    model_name(&rec->flags_, prefix, "flags_");
+    model_name(&rec->watchers_, prefix, "watchers_");
+    model_name(&rec->waiters_, prefix, "waiters_");
+    model_name(&rec->wakes_, prefix, "wakes_");
+    model_name(&rec->slots[0], prefix, "slot 0");
+    model_name(&rec->slots[1], prefix, "slot 1");
+}
+
+static void
+setup(const void *what)
+{
+    static const char *const keys[RECORDS] = { "a", "b" };
+    struct several *s = model_alloc(sizeof *s);
+    s_ = s;
+    s->what = what;
+    s->executor.ops = &several_ops;
+    aimdb_builder *builder = aimdb_builder_new(&s->executor);
+    for (size_t i = 0; i < RECORDS; i++) {
+        s->records[i] =
+            item_configure(builder, keys[i], AIMDB_SPMC_RING(2, .one_writer = s->what->one_writer));
+    }
+    if (aimdb_build(builder, &s->db) != AIMDB_OK) {
+        model_fail("%s cannot be built", s->what->name);
+    }
+    for (size_t i = 0; i < RECORDS; i++) {
+        (void) item_subscribe(s->records[i], &s->readers[i]);
+    }
+    name_record(s->records[0].raw, "a.");
+    name_record(s->records[1].raw, "b.");
+    model_name(&s->db->news, "db.", "news");
+    model_name(&s->db->gate_, "db.", "gate_");
+}
+
+static void
+run_thread(const void *what, int self)
+{
+    const struct part *part = &((const struct case_of_several *) what)->parts[self];
+    part->run(s_, part->n);
+}
+
+static void
+check(const void *what)
+{
+    const struct case_of_several *c = what;
+    for (int i = 0; i < MODEL_THREADS && c->parts[i].run; i++) {
+        MODEL_REQUIRE(!model_is_waiting(i), "thread %d never ends", i);
+    }
+    for (size_t i = 0; i < RECORDS; i++) {
+        MODEL_REQUIRE(s_->read[i] <= s_->pushed[i], "%zu values of record %zu were read, of %zu",
+                      s_->read[i], i, s_->pushed[i]);
+    }
+}
+
+// --- the cases -----------------------------------------------------------------------------------
+
+static const struct case_of_several cases[] = {
+    { .name = "two rings: push | select 1", .parts = { { part_push, 1 }, { part_select, 1 } } },
+    { .name = "two rings: push into each | select 1",
+      .parts = { { part_push_into_each, 1 }, { part_select, 1 } } },
+    { .name = "two rings: push into each | select 2",
+      .only_plain = true,
+      .parts = { { part_push_into_each, 1 }, { part_select, 2 } } },
+    { .name = "two rings: push | push | select 1",
+      .only_plain = true,
+      .parts = { { part_push, 0 }, { part_push, 1 }, { part_select, 1 } } },
+};
+
+#define CASES (sizeof cases / sizeof cases[0])
+
+// Variant of a case: its write path, its fences. Returns false if there is no such variant.
+static bool
+variant_of(const struct case_of_several *c, size_t variant, struct case_of_several *ret, char *name)
+{
+    *ret = *c;
+    ret->one_writer = (variant & 1) != 0;
+    ret->asymmetric = (variant & 2) != 0;
+    (void) snprintf(name, NAME_BYTES, "%s; %s; %s fences", c->name,
+                    ret->one_writer ? "one writer" : "any writer",
+                    ret->asymmetric ? "heavy" : "plain");
+    return !(ret->asymmetric && c->only_plain);
+}
+
+static bool
+explore_one(const struct case_of_several *c, const char *name, bool trace)
+{
+    int threads = 0;
+    while (threads < MODEL_THREADS && c->parts[threads].run) {
+        threads++;
+    }
+    const struct model_case explored = { .name = name,
+                                         .setup = setup,
+                                         .thread = run_thread,
+                                         .check = check,
+                                         .what = c,
+                                         .threads = threads,
+                                         .asymmetric = c->asymmetric,
+                                         .overtaken_limit = 8 };
+    struct model_result result;
+    clock_t start = clock();
+    model_explore(&explored, trace, &result);
+    (void) printf("%s %-68s %9llu executions, %9llu cut, %6.2f s\n",
+                  result.failed ? "FAIL" : "ok  ", name, (unsigned long long) result.executions,
+                  (unsigned long long) result.pruned, (double) (clock() - start) / CLOCKS_PER_SEC);
+    if (result.failed) {
+        (void) printf("     %s\n", result.why);
+    }
+    (void) fflush(stdout);
+    return !result.failed;
+}
+
+size_t
+suite_several(const char *pattern, bool trace)
+{
+    size_t failed = 0;
+    size_t explored = 0;
+    for (size_t i = 0; i < CASES * 4; i++) {
+        struct case_of_several c;
+        char name[NAME_BYTES];
+        if (variant_of(&cases[i / 4], i % 4, &c, name) && (!pattern || strstr(name, pattern))) {
+            explored++;
+            failed += !explore_one(&c, name, trace);
+        }
+    }
+    return explored == 0 ? SIZE_MAX : failed;
+}
+
+void
+suite_list_several(void)
+{
+    for (size_t i = 0; i < CASES * 4; i++) {
+        struct case_of_several c;
+        char name[NAME_BYTES];
+        if (variant_of(&cases[i / 4], i % 4, &c, name)) {
+            (void) puts(name);
+        }
+    }
+}
