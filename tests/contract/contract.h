@@ -32,6 +32,16 @@
 #ifndef CONTRACT_SANITIZED
 #define CONTRACT_SANITIZED 0
 #endif
+#if defined(__SANITIZE_THREAD__)
+#define CONTRACT_SANITIZES_THREADS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CONTRACT_SANITIZES_THREADS 1
+#endif
+#endif
+#ifndef CONTRACT_SANITIZES_THREADS
+#define CONTRACT_SANITIZES_THREADS 0
+#endif
 
 // Seconds: longer than this nothing takes, even under a sanitizer.
 #ifndef CONTRACT_PATIENCE

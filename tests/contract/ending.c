@@ -103,6 +103,7 @@ static void
 interrupt_the_runner(void *arg)
 {
     pthread_t *runner = arg;
+    EVENTUALLY(contract_others_asleep()); // it as well, in aimdb_run
     CHECK(pthread_kill(*runner, SIGUSR1) == 0);
 }
 

@@ -26,7 +26,8 @@ trap_memory(struct trap *trap);
 // Closes the whole page in which the byte at `offset` lies.
 void
 trap_close(struct trap *trap, size_t offset);
-// Closes it for those who write: a compare-and-swap is caught behind the load that went before.
+// Closes it for those who write: a compare-and-swap is caught behind the load that went before. Not
+// under the thread sanitizer, which holds a lock of its own over an atomic read and write.
 void
 trap_close_for_writers(struct trap *trap, size_t offset);
 // Starts over with a builder whose blocks of `least` bytes and more lie in the trap, each in pages of
