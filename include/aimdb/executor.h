@@ -57,7 +57,9 @@ aimdb_poll_new(const aimdb_poll_options *options);
 //
 // Watch it for reading, level or edge triggered; do not read it. It is signalled with one system call
 // when something becomes ready while nobody dispatches, and not again until a dispatch has begun. The
-// time until the next source is not part of it: see aimdb_next_deadline.
+// time until the next source is not part of it: see aimdb_next_deadline. It is readable as well, until
+// the next dispatch, when a thread that dispatched in aimdb_close or the like leaves an earlier deadline
+// behind, or when a thread leaves because of which a dispatch was refused.
 //
 //   executor   made by aimdb_poll_new
 //   Returns    the descriptor, until aimdb_executor_free; -1 for other executors and NULL
@@ -72,10 +74,11 @@ aimdb_fd(aimdb_executor *executor);
 //
 //   executor   made by aimdb_poll_new
 //   Returns    when the earliest source is due; 0 when something is ready now; AIMDB_FOREVER when
-//              only aimdb_fd can tell, and for other executors and NULL
+//              only aimdb_fd can tell (so while another thread dispatches), and for other executors
+//              and NULL
 //   Thread     the one that dispatches; for others it is a hint
 //   ISR        no                     Blocks  never
-//   Alloc      none                   Cost    two loads
+//   Alloc      none                   Cost    a few loads
 //   Source     SPEC D6, D7
 AIMDB_API aimdb_time
 aimdb_next_deadline(aimdb_executor *executor);
@@ -88,8 +91,8 @@ aimdb_next_deadline(aimdb_executor *executor);
 //   executor   made by aimdb_poll_new
 //   budget     calls of consumers and sources, at most; 0: 256
 //   Returns    AIMDB_OK when nothing is left that is ready, _EPENDING when more is (aimdb_fd is
-//              readable), _EBUSY when another thread dispatches or a callback called this, _ENOTSUP
-//              for other executors, _EINVAL, _EFORKED
+//              readable), _EBUSY when another thread dispatches (aimdb_fd is readable once it has
+//              left) or a callback called this, _ENOTSUP for other executors, _EINVAL, _EFORKED
 //   Thread     any
 //   ISR        no                     Blocks  as long as the callbacks take
 //   Alloc      none                   Cost    the callbacks, and about 50 ns each

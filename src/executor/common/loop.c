@@ -11,8 +11,13 @@
 // drive if nobody else does and they may. A helper sleeps on `news`; what it waits for is announced
 // there as well (nudge), because a thread can sleep on one word only.
 //
-// INV-O1  One thread drives at a time: whoever exchanged driver_ from 0 to 1. The queue, the due
-//         sources and the scratch memory are its own until it stores 0.
+// The event loop itself may sleep meanwhile, until a deadline that it was told, or on its wake, which a
+// helper that drives takes back. So a helper owes it an account: one that leaves an earlier deadline
+// behind than it found, or that kept the loop from driving, marks driver_ LOOK and raises the wake
+// when it leaves. The mark stays, for the next helper to do so again, until the loop itself drives.
+//
+// INV-O1  One thread drives at a time: whoever set DRIVEN in driver_. The queue, the due sources and
+//         the scratch memory are its own until it clears it.
 // INV-O2  A task in the inbox is seen by a driver, or awake_ is 1 and the wake was raised and not yet
 //         answered. Both sides exchange awake_, so they are ordered by that word alone [O1]: either
 //         the driver's exchange comes after and acquires the push, or the pusher reads its 0.
@@ -20,9 +25,15 @@
 //         ready another thread drives. Changes of the signal, wakes of a sleeping loop, and drivers
 //         that leave look at helpers_ after a sequentially consistent fence [O2]; a helper fences
 //         between its registration and its last look [O3].
+// INV-O4  The loop knows the earliest deadline, or it drives, or LOOK is set and while nobody drives
+//         the wake is raised.
 //
 // Source: SPEC D5, D6, X1, X2; docs/adr/0010.
 #include "loop.h"
+
+// In driver_:
+#define DRIVEN ((size_t) 1) // a thread drives
+#define LOOK ((size_t) 2)   // the event loop must be raised when that thread leaves
 
 static struct aimdbi_loop *
 loop_of(const aimdb_executor *executor)
@@ -30,7 +41,24 @@ loop_of(const aimdb_executor *executor)
     return (struct aimdbi_loop *) executor; // base is its first member
 }
 
+// True inside of the executor's callbacks, and of producer functions of its databases.
+static bool
+is_inside(const struct aimdbi_loop *loop)
+{
+    const struct aimdbi_frame *frame = aimdbp_current();
+    return frame && frame->executor == &loop->base;
+}
+
 // --- waking --------------------------------------------------------------------------------------
+
+// A child of a fork shares its parent's descriptors, and must leave them alone.
+static void
+raise_loop(struct aimdbi_loop *loop)
+{
+    if (load_relaxed(&loop->forked_) == 0) { // relaxed: set before the child runs
+        loop->hooks->raise(loop);
+    }
+}
 
 // Makes helpers look again.
 static void
@@ -47,7 +75,7 @@ static void
 wake(struct aimdbi_loop *loop)
 {
     if (exchange_acq_rel(&loop->awake_, 1) == 0) { // [O1]
-        loop->hooks->raise(loop);
+        raise_loop(loop);
         tell_helpers(loop);
     }
 }
@@ -188,37 +216,90 @@ drive(struct aimdbi_loop *loop, size_t *budget)
     }
 }
 
+// Takes the right to drive. If another thread has it: false, and DRIVEN stays with `mark` beside it.
+static bool
+take_wheel(struct aimdbi_loop *loop, size_t kept, size_t mark)
+{
+    size_t was = load_relaxed(&loop->driver_);
+    for (;;) {
+        size_t next = was & DRIVEN ? was | mark : (was & kept) | DRIVEN;
+        if (next == was ||
+            cas_acquire(&loop->driver_, &was, next)) { // [O4] pairs with drive_once()
+            return (was & DRIVEN) == 0;
+        }
+    }
+}
+
+// Drives, with the wheel taken, and gives it back. False: the budget ended before the work did.
+static bool
+drive_once(struct aimdbi_loop *loop, size_t budget, bool for_loop)
+{
+    void *outer = aimdbp_current();
+    struct aimdbi_frame frame = { &loop->base, 0 };
+    aimdbp_set_current(&frame);
+    bool is_done = drive(loop, &budget);
+    aimdbp_set_current(outer);
+    aimdb_time before =
+        (aimdb_time) load_relaxed(&loop->next_due_); // relaxed, both: a figure, [O4]
+    aimdb_time due = aimdbi_due_at(&loop->due);
+    store_relaxed(&loop->next_due_, (size_t) due);
+    if (!for_loop && due < before) {
+        (void) fetch_or_acq_rel(&loop->driver_, LOOK);
+    }
+    size_t was = fetch_and_acq_rel(&loop->driver_, ~DRIVEN); // [O4]
+    if (!is_done || (was & LOOK)) {
+        raise_loop(loop);
+    }
+    tell_helpers(loop);
+    return is_done;
+}
+
 aimdb_err
 aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget)
 {
     if (load_acquire(&loop->forked_)) {
         return AIMDB_EFORKED;
     }
-    if (exchange_acquire(&loop->driver_, 1) != 0) { // [O4] pairs with the store below
+    if (is_inside(loop) || !take_wheel(loop, 0, LOOK)) {
         return AIMDB_EBUSY;
     }
-    void *outer = aimdbp_current();
-    struct aimdbi_frame frame = { &loop->base, 0 };
-    aimdbp_set_current(&frame);
-    bool is_done = drive(loop, &budget);
-    aimdbp_set_current(outer);
-    store_relaxed(&loop->next_due_, (size_t) aimdbi_due_at(&loop->due)); // relaxed: a figure, [O4]
-    if (!is_done) {
-        loop->hooks->raise(loop);
-    }
-    store_release(&loop->driver_, 0); // [O4]
-    tell_helpers(loop);
-    return is_done ? AIMDB_OK : AIMDB_EPENDING;
+    return drive_once(loop, budget, true) ? AIMDB_OK : AIMDB_EPENDING;
 }
 
 aimdb_time
-aimdbi_loop_deadline(const struct aimdbi_loop *loop)
+aimdbi_loop_deadline(struct aimdbi_loop *loop)
 {
+    size_t was = load_acquire(&loop->driver_); // [O4]
+    while ((was & DRIVEN) && !is_inside(loop)) {
+        if ((was & LOOK) || cas_acquire(&loop->driver_, &was, was | LOOK)) {
+            return AIMDB_FOREVER;
+        }
+    }
     // relaxed: both are hints of one moment
     return load_relaxed(&loop->awake_) ? 0 : (aimdb_time) load_relaxed(&loop->next_due_);
 }
 
 // --- helping -------------------------------------------------------------------------------------
+
+static void
+help(struct aimdbi_loop *loop)
+{
+    if (load_acquire(&loop->forked_) == 0 && take_wheel(loop, LOOK, 0)) {
+        (void) drive_once(loop, AIMDBI_RUN_VALUES, false);
+    }
+}
+
+// Until when a helper may sleep: one that does not drive, or need not while another thread does, is
+// told of all that happens.
+static aimdb_time
+helper_deadline(const struct aimdbi_loop *loop, bool drives, aimdb_time deadline)
+{
+    if (!drives || (load_acquire(&loop->driver_) & DRIVEN)) { // [O4]
+        return deadline;
+    }
+    aimdb_time due = (aimdb_time) load_relaxed(&loop->next_due_); // relaxed: ordered by [O4]
+    return due < deadline ? due : deadline;
+}
 
 void
 aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected,
@@ -228,14 +309,15 @@ aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expec
     bool drives = loop->hooks->may_drive(loop);
     (void) fetch_add_acq_rel(&loop->helpers_, 1);
     if (drives && signal_load_acquire(signal) == expected) {
-        (void) aimdbi_loop_dispatch(loop, AIMDBI_RUN_VALUES);
+        help(loop);
     }
     uint32_t ticket = signal_load_acquire(&loop->news);
     fence_seq_cst(); // [O3] pairs with [O2]
-    bool must_drive = drives && load_relaxed(&loop->awake_) && !load_relaxed(&loop->driver_);
+    aimdb_time until = helper_deadline(loop, drives, deadline);
+    bool must_drive =
+        drives && load_relaxed(&loop->awake_) && !(load_relaxed(&loop->driver_) & DRIVEN);
     if (!must_drive && signal_load_acquire(signal) == expected) {
-        aimdb_time due = drives ? (aimdb_time) load_relaxed(&loop->next_due_) : AIMDB_FOREVER;
-        aimdbp_wait(&loop->news, ticket, due < deadline ? due : deadline);
+        aimdbp_wait(&loop->news, ticket, until);
     }
     (void) fetch_sub_acq_rel(&loop->helpers_, 1);
 }

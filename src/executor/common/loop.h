@@ -10,7 +10,7 @@
 struct aimdbi_loop;
 
 struct aimdbi_loop_hooks {
-    // Makes somebody call aimdbi_loop_dispatch. Any thread, signal handlers too; never blocks.
+    // Makes the event loop call aimdbi_loop_dispatch. Any thread, signal handlers too; never blocks.
     void (*raise)(struct aimdbi_loop *loop);
     // A dispatch begins: takes back what `raise` left to be seen.
     void (*lower)(struct aimdbi_loop *loop);
@@ -27,7 +27,7 @@ struct aimdbi_loop {
     aimdb_word inbox_; // newest task made ready, linked through next_ready; any thread pushes
     aimdb_word awake_; // nonzero: somebody is going to look at the inbox
     char apart_2[AIMDBI_LINE - 2 * sizeof(aimdb_word)];
-    aimdb_word driver_;    // nonzero: a thread dispatches; these three are its own
+    aimdb_word driver_;    // bits: a thread dispatches, the loop must look; these three are its own
     aimdb_task *first;     // ready, oldest first
     aimdb_task *last;      //
     struct aimdbi_due due; // sources
@@ -46,15 +46,16 @@ aimdb_err
 aimdbi_loop_init(struct aimdbi_loop *loop, const struct aimdbi_executor_ops *ops,
                  const struct aimdbi_loop_hooks *hooks);
 
-// Runs what is ready: at most `budget` calls of consumers and sources. AIMDB_OK: nothing is left;
-// _EPENDING: more is ready, and raised again; _EBUSY: another thread dispatches, or this one does
-// further up its stack; _EFORKED.
+// The event loop's: runs what is ready, at most `budget` calls of consumers and sources. AIMDB_OK:
+// nothing is left; _EPENDING: more is ready, and raised again; _EBUSY: another thread dispatches, and
+// the loop is raised when that one leaves, or this one does further up its stack; _EFORKED.
 aimdb_err
 aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget);
 
-// When a source is due next; 0: something is ready now. Any thread.
+// The event loop's: when a source is due next; 0: something is ready now; AIMDB_FOREVER: there is
+// none, or another thread dispatches, and the loop is raised when that one leaves.
 aimdb_time
-aimdbi_loop_deadline(const struct aimdbi_loop *loop);
+aimdbi_loop_deadline(struct aimdbi_loop *loop);
 
 // Adds a QUEUED task, or a source that starts. Any thread.
 void
