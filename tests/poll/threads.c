@@ -62,6 +62,7 @@ static void
 dispatch_inside(struct nested *nested)
 {
     nested->refused += aimdb_dispatch(nested->w->executor, 0) == AIMDB_EBUSY;
+    CHECK_EQ(0, aimdb_next_deadline(nested->w->executor));
 }
 
 static aimdb_err

@@ -23,6 +23,8 @@
 // INV-O4  The event loop leaves all to a driver only with refused_ set, and if that thread had not
 //         left after a sequentially consistent fence [O5]. Who leaves looks at refused_ after its own
 //         [O2], and raises.
+// INV-O5  While owed_ is set every helper that leaves raises: the wake that it took back was meant for
+//         the event loop, which has not dispatched since.
 //
 // Source: SPEC D5, D6, X1, X2; docs/adr/0010.
 #include "loop.h"
@@ -233,6 +235,9 @@ dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until, enum guise g
         return AIMDB_EBUSY;
     }
     size_t due_before = load_relaxed(&loop->next_due_); // relaxed: [O4]
+    if (guise == LOOP) {
+        store_relaxed(&loop->owed_, 0); // relaxed: before this dispatch takes the wake back
+    }
     void *outer = aimdbp_current();
     struct aimdbi_frame frame = { &loop->base, 0 };
     aimdbp_set_current(&frame);
@@ -241,15 +246,28 @@ dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until, enum guise g
     aimdb_time due = aimdbi_due_at(&loop->due);
     store_relaxed(&loop->next_due_, (size_t) due); // relaxed: a figure, [O4]
     // The event loop may sleep until what it knows to be due, and its wake was taken back here.
-    if (!is_done || (guise == HELPER && due < (aimdb_time) due_before)) {
+    if (guise == HELPER && due < (aimdb_time) due_before) {
+        store_relaxed(&loop->owed_, 1); // relaxed: [O4]
+    }
+    if (!is_done ||
+        (guise == HELPER && load_relaxed(&loop->owed_))) { // relaxed: [O4], or raised anew
         loop->hooks->raise(loop);
     }
     store_release(&loop->driver_, 0); // [O4]
     tell_helpers(loop);
     if (load_relaxed(&loop->refused_) && exchange_acquire(&loop->refused_, 0)) { // relaxed: [O2]
+        store_release(&loop->owed_, 1); // before the wake: a helper that takes that back sees it
         loop->hooks->raise(loop);
     }
     return is_done ? AIMDB_OK : AIMDB_EPENDING;
+}
+
+// Whether this thread is in a callback of the loop's executor: nothing of it can be dispatched then.
+static bool
+is_inside(const struct aimdbi_loop *loop)
+{
+    const struct aimdbi_frame *frame = aimdbp_current();
+    return frame && frame->executor == &loop->base;
 }
 
 // Whether a thread drives that will raise when it leaves.
@@ -268,6 +286,9 @@ aimdb_err
 aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
 {
     aimdb_err err;
+    if (is_inside(loop) && !load_acquire(&loop->forked_)) {
+        return AIMDB_EBUSY;
+    }
     do {
         err = dispatch(loop, budget, until, LOOP);
     } while (err == AIMDB_EBUSY && !is_left_to_a_driver(loop));
@@ -277,7 +298,7 @@ aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
 aimdb_time
 aimdbi_loop_deadline(struct aimdbi_loop *loop)
 {
-    if (is_left_to_a_driver(loop)) {
+    if (!is_inside(loop) && is_left_to_a_driver(loop)) {
         return AIMDB_FOREVER;
     }
     // relaxed: both are hints of one moment

@@ -33,6 +33,7 @@ struct aimdbi_loop {
     aimdb_word inbox_; // newest task made ready, linked through next_ready; any thread pushes
     aimdb_word awake_; // nonzero: somebody is going to look at the inbox
     char apart_2[AIMDBI_LINE - 2 * sizeof(aimdb_word)];
+    aimdb_word owed_;      // nonzero: the event loop must be woken, whatever helpers did meanwhile
     aimdb_word refused_;   // nonzero: the event loop waits for the driver to leave
     aimdb_word driver_;    // nonzero: a thread dispatches; these three are its own
     aimdb_task *first;     // ready, oldest first
