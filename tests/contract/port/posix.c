@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -191,8 +192,16 @@ look_at_thread(struct about *about, const char *name)
     CHECK(result == about);
 }
 
+// Those that a thread raises by a fault of its own reach its program's handlers.
+static bool
+is_fault(int number)
+{
+    return number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGSEGV ||
+           number == SIGSYS || number == SIGTRAP;
+}
+
 static void
-thread_has_all_signals_blocked_and_its_starter_none_more(void **state)
+thread_has_all_signals_but_its_faults_blocked_and_its_starter_none_more(void **state)
 {
     (void) state;
     struct about about;
@@ -203,7 +212,7 @@ thread_has_all_signals_blocked_and_its_starter_none_more(void **state)
     look_at_thread(&about, "aimdb-test");
     CHECK(pthread_sigmask(SIG_SETMASK, &before, &after) == 0);
     for (int number = 1; number <= SIGRTMAX; number++) {
-        bool can_be_blocked = number != SIGKILL && number != SIGSTOP;
+        bool can_be_blocked = number != SIGKILL && number != SIGSTOP && !is_fault(number);
         if (number >= 32 && number < SIGRTMIN)
             continue; // the C library's own
         CHECK(sigismember(&about.mask, number) == can_be_blocked);
@@ -256,6 +265,98 @@ thread_that_is_not_to_be_had_is_an_errno(void **state)
 }
 
 static void
+be_looked_at(void *arg)
+{
+    EVENTUALLY(load_acquire(arg) != 0);
+}
+
+static void
+thread_gets_a_priority_or_an_errno(void **state)
+{
+    (void) state;
+    aimdb_word done = { 0 };
+    struct helper helper;
+    struct sched_param param;
+    int policy;
+    helper_start(&helper, be_looked_at, &done);
+    int err = aimdbp_thread_set_fifo(helper.thread, 3);
+    CHECK(pthread_getschedparam(helper.thread, &policy, &param) == 0);
+    int bad = aimdbp_thread_set_fifo(helper.thread, 100);
+    store_release(&done, 1);
+    helper_join(&helper);
+    CHECK(err == 0 || err == EPERM);
+    CHECK((policy == SCHED_FIFO) == (err == 0));
+    CHECK(err != 0 || param.sched_priority == 3);
+    CHECK(bad == EINVAL);
+}
+
+static void
+thread_stays_on_its_processors_and_absent_ones_are_named(void **state)
+{
+    (void) state;
+    aimdb_word done = { 0 };
+    struct helper helper;
+    cpu_set_t all, set;
+    unsigned first = 0, absent = 99;
+    CHECK(pthread_getaffinity_np(pthread_self(), sizeof all, &all) == 0);
+    while (first < 64 && !CPU_ISSET(first, &all))
+        first++;
+    if (first == 64 || CPU_ISSET(63, &all))
+        skip(); // a machine that this test was not written for
+    helper_start(&helper, be_looked_at, &done);
+    int err = aimdbp_thread_set_processors(helper.thread, (uint64_t) 1 << first, &absent);
+    CHECK(pthread_getaffinity_np(helper.thread, sizeof set, &set) == 0);
+    int bad = aimdbp_thread_set_processors(helper.thread, (uint64_t) 1 << 63, &absent);
+    store_release(&done, 1);
+    helper_join(&helper);
+    CHECK(err == 0 && CPU_COUNT(&set) == 1 && CPU_ISSET(first, &set));
+    CHECK(bad == ENODEV && absent == 63);
+}
+
+static void
+ask_for_punctuality(void *arg)
+{
+    aimdbp_thread_be_punctual();
+    store_release(arg, (size_t) prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
+}
+
+static void
+punctual_thread_has_no_timer_slack_and_others_keep_theirs(void **state)
+{
+    (void) state;
+    aimdb_word slack = { 0 };
+    int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    struct helper helper;
+    helper_start(&helper, ask_for_punctuality, &slack);
+    helper_join(&helper);
+    CHECK(load_acquire(&slack) == 1);
+    CHECK(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0) == before);
+}
+
+static void
+try_lock(void *arg)
+{
+    pthread_mutex_t *lock = arg;
+    CHECK(pthread_mutex_trylock(lock) == EBUSY);
+}
+
+static void
+lock_is_a_lock(void **state)
+{
+    (void) state;
+    pthread_mutex_t lock;
+    struct helper helper;
+    aimdbp_lock_init(&lock);
+    CHECK(pthread_mutex_lock(&lock) == 0);
+    helper_start(&helper, try_lock, &lock);
+    helper_join(&helper);
+    CHECK(pthread_mutex_unlock(&lock) == 0);
+    CHECK(pthread_mutex_trylock(&lock) == 0);
+    CHECK(pthread_mutex_unlock(&lock) == 0);
+    CHECK(pthread_mutex_destroy(&lock) == 0);
+}
+
+static void
 count_processors(void *arg)
 {
     struct about *about = arg;
@@ -286,8 +387,12 @@ static const struct CMUnitTest tests[] = {
     PORT_TEST(event_that_is_not_to_be_had_is_an_errno),
     PORT_TEST(event_raised_in_a_signal_handler_ends_a_poll),
     PORT_TEST(event_leaves_errno_alone),
-    PORT_TEST(thread_has_all_signals_blocked_and_its_starter_none_more),
+    PORT_TEST(thread_has_all_signals_but_its_faults_blocked_and_its_starter_none_more),
     PORT_TEST(thread_has_its_name),
+    PORT_TEST(thread_gets_a_priority_or_an_errno),
+    PORT_TEST(thread_stays_on_its_processors_and_absent_ones_are_named),
+    PORT_TEST(punctual_thread_has_no_timer_slack_and_others_keep_theirs),
+    PORT_TEST(lock_is_a_lock),
     PORT_TEST(thread_that_is_not_to_be_had_is_an_errno),
     PORT_TEST(processors_are_those_that_may_be_used),
 };
