@@ -88,7 +88,8 @@ aimdb_fd(aimdb_executor *executor);
 //
 //   executor   made by aimdb_poll_new
 //   Returns    when the earliest source is due; 0 when something is ready now; AIMDB_FOREVER when
-//              only aimdb_fd can tell, and for other executors and NULL
+//              only aimdb_fd can tell, as while another thread dispatches, and for other executors and
+//              NULL
 //   Thread     the one that dispatches; for others it is a hint
 //   ISR        no                     Blocks  never
 //   Alloc      none                   Cost    two loads
@@ -104,8 +105,8 @@ aimdb_next_deadline(aimdb_executor *executor);
 //   executor   made by aimdb_poll_new
 //   budget     calls of consumers and sources, at most; 0: 256
 //   Returns    AIMDB_OK when nothing is left that is ready, _EPENDING when more is (aimdb_fd is
-//              readable), _EBUSY when another thread dispatches or a callback called this, _ENOTSUP
-//              for other executors, _EINVAL, _EFORKED
+//              readable), _EBUSY when another thread dispatches or a callback called this (aimdb_fd
+//              is readable when that is done), _ENOTSUP for other executors, _EINVAL, _EFORKED
 //   Thread     any
 //   ISR        no                     Blocks  as long as the callbacks take
 //   Alloc      none                   Cost    the callbacks, and about 50 ns each

@@ -26,9 +26,11 @@ typedef struct aimdb_uv_options {
 // several executors a loop.
 //
 // With a loop of the caller's, aimdb_uv_new, aimdb_build, aimdb_free and aimdb_executor_free belong to
-// the thread that runs the loop. Values come from any thread, and aimdb_close may: its caller then
-// waits for the loop. In the loop's thread aimdb_close, aimdb_free, aimdb_run and aimdb_produce_wait
-// run what is ready themselves, blocking consumers too, and nothing else of the loop meanwhile.
+// the thread that runs the loop; one that is run elsewhere stops the program. Values come from any
+// thread, and aimdb_close may: its caller then waits for the loop. In the loop's thread aimdb_close,
+// aimdb_free, aimdb_run and aimdb_produce_wait run what is ready themselves, blocking consumers too,
+// and nothing else of the loop meanwhile. aimdb_executor_free closes the handles: run the loop once
+// more before uv_loop_close. In the child of a fork call uv_loop_fork before that.
 //
 //   options    NULL: all defaults
 //   Returns    the executor; NULL when memory, file descriptors or threads are out, or the options

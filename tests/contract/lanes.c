@@ -324,7 +324,7 @@ lane_keeps_to_its_processors(void **state)
     CHECK(CPU_EQUAL(&all, &sources[2]->cpus));
 }
 
-// proves B3 section 9
+// proves B3 D7 section 9
 static void
 processor_that_does_not_exist_is_refused(void **state)
 {
@@ -464,7 +464,7 @@ ask_for_priority_in_vain(void *arg)
     CHECK(world_teardown(&state) == 0);
 }
 
-// proves B1 B3 section 9
+// proves B1 B3 D7 section 9
 static void
 priority_without_the_privilege_is_refused(void **state)
 {

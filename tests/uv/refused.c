@@ -217,6 +217,30 @@ executor_cannot_be_freed_in_another_thread_than_the_loops(void **state)
     stops_the_program(free_in_another_thread, "in the thread of the uv loop");
 }
 
+static void
+run_loop(void *arg)
+{
+    struct place *p = arg;
+    (void) uv_run(&p->loop, UV_RUN_DEFAULT);
+}
+
+static void
+run_in_another_thread(void *arg)
+{
+    (void) arg;
+    struct place *p = doomed_place();
+    struct annex *annex = annex_new(&p->w, p->w.executor, sink_new(&p->w, 1), false);
+    push(annex->record, 1);
+    helper_join(helper_start(&p->w, run_loop, p));
+}
+
+static void
+loop_cannot_be_run_by_another_thread_than_made_the_executor(void **state)
+{
+    (void) state;
+    stops_the_program(run_in_another_thread, "another thread than called aimdb_uv_new");
+}
+
 // --- stopping ------------------------------------------------------------------------------------
 
 struct runner {
@@ -296,6 +320,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(executor_with_an_open_database_cannot_be_freed),
         cmocka_unit_test(executor_cannot_be_freed_in_another_thread_than_the_loops),
+        cmocka_unit_test(loop_cannot_be_run_by_another_thread_than_made_the_executor),
         UV_TEST(options_of_a_size_that_makes_no_sense_are_refused),
         UV_TEST(options_may_be_larger_or_smaller_than_this_version_knows),
         UV_TEST(executor_without_descriptors_for_its_loop_is_not_to_be_had),

@@ -20,6 +20,11 @@
 //         ready another thread drives. Changes of the signal, wakes of a sleeping loop, and drivers
 //         that leave look at helpers_ after a sequentially consistent fence [O2]; a helper fences
 //         between its registration and its last look [O3].
+// INV-O4  The event loop leaves all to a driver only with refused_ set, and if that thread had not
+//         left after a sequentially consistent fence [O5]. Who leaves looks at refused_ after its own
+//         [O2], and raises.
+// INV-O5  While owed_ is set every helper that leaves raises: the wake that it took back was meant for
+//         the event loop, which has not dispatched since.
 //
 // Source: SPEC D5, D6, X1, X2; docs/adr/0010.
 #include "loop.h"
@@ -36,17 +41,18 @@ loop_of(const aimdb_executor *executor)
 static void
 tell_helpers(struct aimdbi_loop *loop)
 {
-    fence_seq_cst();                         // [O2] pairs with [O3]
+    fence_seq_cst();                         // [O2] pairs with [O3], [O5]
     if (load_relaxed(&loop->helpers_) > 0) { // relaxed: ordered by [O2]
         (void) signal_add_release(&loop->news, 1);
         aimdbp_wake_all(&loop->news);
     }
 }
 
+// Not in the child of a fork: what would wake there is the parent's.
 static void
 wake(struct aimdbi_loop *loop)
 {
-    if (exchange_acq_rel(&loop->awake_, 1) == 0) { // [O1]
+    if (exchange_acq_rel(&loop->awake_, 1) == 0 && !load_acquire(&loop->forked_)) { // [O1]
         loop->hooks->raise(loop);
         tell_helpers(loop);
     }
@@ -216,8 +222,11 @@ drive_until(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
     }
 }
 
-aimdb_err
-aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
+// Who dispatches: the thread of the event loop, or one that waits and helps.
+enum guise { LOOP, HELPER };
+
+static aimdb_err
+dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until, enum guise guise)
 {
     if (load_acquire(&loop->forked_)) {
         return AIMDB_EFORKED;
@@ -225,23 +234,73 @@ aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
     if (exchange_acquire(&loop->driver_, 1) != 0) { // [O4] pairs with the store below
         return AIMDB_EBUSY;
     }
+    size_t due_before = load_relaxed(&loop->next_due_); // relaxed: [O4]
+    if (guise == LOOP) {
+        store_relaxed(&loop->owed_, 0); // relaxed: before this dispatch takes the wake back
+    }
     void *outer = aimdbp_current();
     struct aimdbi_frame frame = { &loop->base, 0 };
     aimdbp_set_current(&frame);
     bool is_done = drive_until(loop, budget, until);
     aimdbp_set_current(outer);
-    store_relaxed(&loop->next_due_, (size_t) aimdbi_due_at(&loop->due)); // relaxed: a figure, [O4]
-    if (!is_done) {
+    aimdb_time due = aimdbi_due_at(&loop->due);
+    store_relaxed(&loop->next_due_, (size_t) due); // relaxed: a figure, [O4]
+    // The event loop may sleep until what it knows to be due, and its wake was taken back here.
+    if (guise == HELPER && due < (aimdb_time) due_before) {
+        store_relaxed(&loop->owed_, 1); // relaxed: [O4]
+    }
+    if (!is_done ||
+        (guise == HELPER && load_relaxed(&loop->owed_))) { // relaxed: [O4], or raised anew
         loop->hooks->raise(loop);
     }
     store_release(&loop->driver_, 0); // [O4]
     tell_helpers(loop);
+    if (load_relaxed(&loop->refused_) && exchange_acquire(&loop->refused_, 0)) { // relaxed: [O2]
+        store_release(&loop->owed_, 1); // before the wake: a helper that takes that back sees it
+        loop->hooks->raise(loop);
+    }
     return is_done ? AIMDB_OK : AIMDB_EPENDING;
 }
 
-aimdb_time
-aimdbi_loop_deadline(const struct aimdbi_loop *loop)
+// Whether this thread is in a callback of the loop's executor: nothing of it can be dispatched then.
+static bool
+is_inside(const struct aimdbi_loop *loop)
 {
+    const struct aimdbi_frame *frame = aimdbp_current();
+    return frame && frame->executor == &loop->base;
+}
+
+// Whether a thread drives that will raise when it leaves.
+static bool
+is_left_to_a_driver(struct aimdbi_loop *loop)
+{
+    if (!load_relaxed(&loop->driver_)) { // relaxed: looked at once more
+        return false;
+    }
+    store_relaxed(&loop->refused_, 1);        // relaxed: ordered by [O5]
+    fence_seq_cst();                          // [O5] pairs with [O2]
+    return load_relaxed(&loop->driver_) != 0; // relaxed: ordered by [O5]
+}
+
+aimdb_err
+aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until)
+{
+    aimdb_err err;
+    if (is_inside(loop) && !load_acquire(&loop->forked_)) {
+        return AIMDB_EBUSY;
+    }
+    do {
+        err = dispatch(loop, budget, until, LOOP);
+    } while (err == AIMDB_EBUSY && !is_left_to_a_driver(loop));
+    return err;
+}
+
+aimdb_time
+aimdbi_loop_deadline(struct aimdbi_loop *loop)
+{
+    if (!is_inside(loop) && is_left_to_a_driver(loop)) {
+        return AIMDB_FOREVER;
+    }
     // relaxed: both are hints of one moment
     return load_relaxed(&loop->awake_) ? 0 : (aimdb_time) load_relaxed(&loop->next_due_);
 }
@@ -257,13 +316,15 @@ aimdbi_loop_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expec
     (void) fetch_add_acq_rel(&loop->helpers_, 1);
     if (drives && signal_load_acquire(signal) == expected) {
         aimdb_time slice = aimdbp_clock() + AIMDBI_LOOP_SLICE;
-        (void) aimdbi_loop_dispatch(loop, AIMDBI_RUN_VALUES, slice < deadline ? slice : deadline);
+        aimdb_time until = slice < deadline ? slice : deadline;
+        (void) dispatch(loop, AIMDBI_RUN_VALUES, until, HELPER);
     }
     uint32_t ticket = signal_load_acquire(&loop->news);
-    fence_seq_cst(); // [O3] pairs with [O2]
-    bool must_drive = drives && load_relaxed(&loop->awake_) && !load_relaxed(&loop->driver_);
+    fence_seq_cst();                                          // [O3] pairs with [O2]
+    bool can_drive = drives && !load_relaxed(&loop->driver_); // another one tells when it leaves
+    bool must_drive = can_drive && load_relaxed(&loop->awake_);
     if (!must_drive && signal_load_acquire(signal) == expected) {
-        aimdb_time due = drives ? (aimdb_time) load_relaxed(&loop->next_due_) : AIMDB_FOREVER;
+        aimdb_time due = can_drive ? (aimdb_time) load_relaxed(&loop->next_due_) : AIMDB_FOREVER;
         aimdbp_wait(&loop->news, ticket, due < deadline ? due : deadline);
     }
     (void) fetch_sub_acq_rel(&loop->helpers_, 1);

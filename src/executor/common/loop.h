@@ -33,6 +33,8 @@ struct aimdbi_loop {
     aimdb_word inbox_; // newest task made ready, linked through next_ready; any thread pushes
     aimdb_word awake_; // nonzero: somebody is going to look at the inbox
     char apart_2[AIMDBI_LINE - 2 * sizeof(aimdb_word)];
+    aimdb_word owed_;      // nonzero: the event loop must be woken, whatever helpers did meanwhile
+    aimdb_word refused_;   // nonzero: the event loop waits for the driver to leave
     aimdb_word driver_;    // nonzero: a thread dispatches; these three are its own
     aimdb_task *first;     // ready, oldest first
     aimdb_task *last;      //
@@ -55,13 +57,14 @@ aimdbi_loop_init(struct aimdbi_loop *loop, const struct aimdbi_executor_ops *ops
 // Runs what is ready: at most `budget` calls of consumers and sources, and none that begins much later
 // than `until`: the clock is looked at after 1, 3, 7, 15 ... calls. AIMDB_OK: nothing is left;
 // _EPENDING: more is ready, and raised again; _EBUSY: another thread dispatches, or this one does
-// further up its stack; _EFORKED.
+// further up its stack: `raise` comes when it is done; _EFORKED.
 AIMDBI_SHARED aimdb_err
 aimdbi_loop_dispatch(struct aimdbi_loop *loop, size_t budget, aimdb_time until);
 
-// When a source is due next; 0: something is ready now. Any thread.
+// When a source is due next; 0: something is ready now. While a thread dispatches: AIMDB_FOREVER, and
+// `raise` comes when it is done. Any thread.
 AIMDBI_SHARED aimdb_time
-aimdbi_loop_deadline(const struct aimdbi_loop *loop);
+aimdbi_loop_deadline(struct aimdbi_loop *loop);
 
 // Adds a QUEUED task, or a source that starts. Any thread.
 AIMDBI_SHARED void

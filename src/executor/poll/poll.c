@@ -263,7 +263,7 @@ aimdb_fd(aimdb_executor *executor)
 aimdb_time
 aimdb_next_deadline(aimdb_executor *executor)
 {
-    const struct poll *poll = checked(executor);
+    struct poll *poll = checked(executor);
     return poll ? aimdbi_loop_deadline(&poll->loop) : AIMDB_FOREVER;
 }
 

@@ -227,11 +227,13 @@ aimdbi_sim_is_stuck(struct aimdbi_sim *sim)
     char *text = NULL;
     size_t length = 0;
     sim->is_stuck = true;
+    free(sim->told); // the hook may jump: what it was told is the simulation's
     FILE *out = open_memstream(&text, &length);
     if (out) {
         explain(sim, out);
         (void) fclose(out);
     }
+    sim->told = text;
     sim->is_stuck = false;
     sim->root.signal = NULL;
     if (sim->on_stuck) {

@@ -260,6 +260,7 @@ release_all(struct aimdbi_sim *sim)
         aimdbp_release(known, sizeof *known);
     }
     aimdbp_fiber_release(&sim->root.fiber);
+    free(sim->told);
     aimdbp_release(sim->ready.tasks, sim->ready.room * sizeof(aimdb_task *));
     aimdbp_release(sim->due.tasks, sim->due.room * sizeof(aimdb_task *));
 }

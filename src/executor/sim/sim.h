@@ -104,6 +104,7 @@ struct aimdbi_sim {
     struct aimdbi_rest rest;
     void (*on_stuck)(void *user, const char *text);
     void *on_stuck_user;
+    char *told;         // what on_stuck was told
     aimdb_word forked_; // nonzero in the child of a fork
     struct aimdbp_fork_watch fork_watch;
 };

@@ -233,6 +233,8 @@ turn(struct uv_executor *executor)
     if (load_acquire(&executor->loop.forked_)) {
         return;
     }
+    AIMDBI_REQUIRE(is_owner(executor),
+                   "the uv loop is run by another thread than called aimdb_uv_new");
     // The loop's other handles wait, whoever they are [D5].
     aimdb_time until = aimdbp_clock() + AIMDBI_LOOP_SLICE;
     (void) aimdbi_loop_dispatch(&executor->loop, AIMDBI_RUN_VALUES, until);
@@ -317,6 +319,23 @@ drop_requests(struct uv_executor *executor, const aimdb *db)
         request->task = NULL;
         if (!request->is_out) {
             unlink_request(executor, request);
+            aimdbp_release(request, sizeof *request);
+        }
+    }
+}
+
+// Releases the requests of all databases, which are gone: those that libuv has as well, or not.
+static void
+release_requests(struct uv_executor *executor, bool all)
+{
+    struct request **link = &executor->requests;
+    while (*link) {
+        struct request *request = *link;
+        request->task = NULL;
+        if (request->is_out && !all) {
+            link = &request->next;
+        } else {
+            *link = request->next;
             aimdbp_release(request, sizeof *request);
         }
     }
@@ -412,13 +431,33 @@ uv_close_database(aimdb_executor *base, aimdb *db)
     }
 }
 
+// In the child of a fork, where only the forking thread goes on. What is not surely whole is left as
+// it is: the lock may be held, and a wake may have been under way, by threads that are not here.
+static void
+end_in_child(struct uv_executor *executor)
+{
+    if (uv_mutex_trylock(&executor->lock) != 0) {
+        return;
+    }
+    release_requests(executor, executor->has_own_loop);
+    if (executor->has_own_loop) { // that nobody runs: no request and no handle comes back
+        store_relaxed(&executor->pieces_, 1); // relaxed: one thread; core's references
+    }
+    uv_mutex_unlock(&executor->lock);
+    // The caller may go on with the loop, after uv_loop_fork. Closing these handles needs no system.
+    if (!executor->has_own_loop && is_owner(executor) && load_acquire(&executor->senders_) == 0) {
+        close_handles(executor);
+    }
+}
+
 static void
 uv_end(aimdb_executor *base)
 {
     struct uv_executor *executor = uv_of(base);
     aimdbi_loop_end(base);
     if (load_acquire(&executor->loop.forked_)) {
-        return; // the handles are the parent's: what is theirs stays
+        end_in_child(executor);
+        return;
     }
     if (!executor->has_own_loop) {
         AIMDBI_REQUIRE(is_owner(executor),

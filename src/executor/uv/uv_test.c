@@ -10,7 +10,10 @@
 
 #include <aimdb/aimdb.h>
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "executor/common/loop.h"
@@ -26,7 +29,10 @@ fails(void)
     return ++calls == fail_at;
 }
 
+static unsigned released; // pieces of memory
+
 #define aimdbp_alloc(size, align) (fails() ? NULL : aimdbp_alloc(size, align))
+#define aimdbp_release(memory, size) (released++, aimdbp_release(memory, size))
 #define aimdbp_thread_start(thread, main, argument, name)                                          \
     (fails() ? EAGAIN : aimdbp_thread_start(thread, main, argument, name))
 #define uv_loop_init(loop) (fails() ? UV_ENOMEM : uv_loop_init(loop))
@@ -244,6 +250,78 @@ build_without_memory_for_its_blocking_consumers_may_be_tried_again(void **state)
     aimdb_executor_free(executor);
 }
 
+// --- a child -------------------------------------------------------------------------------------
+
+// Until libuv has given all requests back, and the executor's own thread sleeps.
+static void
+wait_for_rest(struct uv_executor *executor)
+{
+    bool is_at_rest = false;
+    while (!is_at_rest) {
+        sched_yield();
+        is_at_rest = load_acquire(&executor->loop.awake_) == 0;
+        uv_mutex_lock(&executor->lock);
+        for (const struct request *request = executor->requests; request; request = request->next) {
+            is_at_rest = is_at_rest && !request->is_out;
+        }
+        uv_mutex_unlock(&executor->lock);
+    }
+}
+
+// The executor and the requests of its database are released in the child too, whoever runs the loop.
+static void
+child_releases_the_memory(uv_loop_t *loop)
+{
+    const aimdb_consumer_options blocking = { .blocking = true };
+    aimdb *db;
+    int status = -1;
+    fail_at = 0;
+    aimdb_executor *executor = aimdb_uv_new(&(aimdb_uv_options){ .loop = loop });
+    aimdb_builder *builder = aimdb_builder_new(executor);
+    number_record record = number_configure(builder, "n", AIMDB_SPMC_RING(4));
+    number_add_consumer_with(builder, record, count_it, NULL, &blocking);
+    number_add_consumer_with(builder, record, count_it, NULL, &blocking);
+    assert_int_equal(aimdb_build(builder, &db), AIMDB_OK);
+    if (!loop) {
+        wait_for_rest(uv_of(executor));
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        released = 0;
+        aimdb_free(db);
+        aimdb_builder_free(builder);
+        aimdb_executor_free(executor);
+        if (loop) {
+            (void) uv_loop_fork(loop);
+            (void) uv_run(loop, UV_RUN_DEFAULT);
+        }
+        _exit(released == 3 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    aimdb_free(db);
+    aimdb_builder_free(builder);
+    aimdb_executor_free(executor);
+}
+
+static void
+child_releases_an_executor_with_a_loop_of_its_own(void **state)
+{
+    (void) state;
+    child_releases_the_memory(NULL);
+}
+
+static void
+child_releases_an_executor_on_a_loop_of_the_callers(void **state)
+{
+    uv_loop_t loop;
+    (void) state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    child_releases_the_memory(&loop);
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int
 main(void)
 {
@@ -253,6 +331,8 @@ main(void)
             wake_that_comes_after_the_executors_own_loop_is_gone_touches_nothing_of_it),
         cmocka_unit_test(executor_whose_parts_are_not_to_be_had_leaves_nothing_behind),
         cmocka_unit_test(build_without_memory_for_its_blocking_consumers_may_be_tried_again),
+        cmocka_unit_test(child_releases_an_executor_with_a_loop_of_its_own),
+        cmocka_unit_test(child_releases_an_executor_on_a_loop_of_the_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
