@@ -19,7 +19,7 @@
 //         so its turn has one writer; a thread that reads its metrics looks at the mode below it.
 //
 // Source: SPEC S1, S2, X3.
-#include "db.h"
+#include "executor.h"
 #include "reader.h"
 
 #define TURN (AIMDBI_MODE + 1)
@@ -100,6 +100,7 @@ static void
 sleep_until_news(aimdb_reader *const *readers, size_t n, aimdb_time deadline)
 {
     aimdb *db = readers[0]->record_->db;
+    aimdbi_step(db, true);
     for (size_t i = 0; i < n; i++) {
         (void) fetch_add_acq_rel(&readers[i]->record_->watchers_, 1);
     }

@@ -225,7 +225,7 @@ of_two_that_say_done_at_once_one_wins(void **state)
     CHECK_EQ(1, task_stats(task).received);
 }
 
-#define RACES 20000u
+#define RACES contract_many(20000)
 
 // Two threads end each value. The token is handed over by a word that the other one spins on: a gate
 // would keep them apart.

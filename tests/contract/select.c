@@ -354,7 +354,7 @@ sleepers_of_both_kinds_wake_over_one_record(void **state)
     several_unsubscribe(all);
 }
 
-#define RACES 20000
+#define RACES contract_many(20000)
 
 static void
 pause_a_little(uint64_t n)

@@ -142,6 +142,47 @@ explanation_names_who_closes(void **state)
     stage_free(stage);
 }
 
+static void
+select_two(void *arg)
+{
+    struct part *parts = arg;
+    aimdb_reader *readers[] = { &parts[0].reader.raw, &parts[1].reader.raw };
+    (void) aimdb_select(readers, 2, AIMDB_FOREVER);
+}
+
+static void
+flush_one(void *arg)
+{
+    struct part *part = arg;
+    (void) !number_produce_wait(part->record, &(struct number){ 1 }, AIMDB_FOREVER);
+}
+
+static void
+explanation_names_who_selects_and_who_flushes(void **state)
+{
+    (void) state;
+    struct stage *stage = stage_new_seeded(1);
+    struct part parts[2] = { { .stage = stage }, { .stage = stage } };
+    number_record one = number_configure(stage->builder, "one", AIMDB_SPMC_RING(8));
+    add_consumer(stage, one, later, "lazy");
+    number_record two = number_configure(stage->builder, "two", AIMDB_SPMC_RING(8));
+    stage_build(stage);
+    parts[0].record = one;
+    assert_int_equal(AIMDB_OK, number_subscribe(two, &parts[0].reader));
+    assert_int_equal(AIMDB_OK, number_subscribe(two, &parts[1].reader));
+    spawn(stage, "selector", select_two, parts);
+    spawn(stage, "flusher", flush_one, parts);
+    assert_int_equal(AIMDB_EPENDING, aimdb_sim_run(stage->sim, AIMDB_FOREVER, NULL));
+    explains(stage, "  actor \"selector\": in aimdb_select, for ever\n");
+    explains(stage, "  actor \"flusher\": in aimdb_produce_wait on record \"one\", for ever\n");
+    assert_int_equal(AIMDB_OK, aimdb_done(token, AIMDB_OK));
+    assert_int_equal(AIMDB_OK, number_produce(two, &(struct number){ 1 }));
+    assert_int_equal(AIMDB_OK, aimdb_sim_run(stage->sim, AIMDB_FOREVER, NULL));
+    number_unsubscribe(&parts[0].reader);
+    number_unsubscribe(&parts[1].reader);
+    stage_free(stage);
+}
+
 // Pushes as a writer would that does not see that somebody sleeps.
 static void
 push_without_a_wake(number_record record)
@@ -275,6 +316,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explanation_names_everybody_who_waits),
         cmocka_unit_test(explanation_names_who_closes),
+        cmocka_unit_test(explanation_names_who_selects_and_who_flushes),
         cmocka_unit_test(wake_that_was_lost_is_told),
         cmocka_unit_test(thread_that_waits_in_vain_is_told),
         cmocka_unit_test(thread_that_waits_beyond_the_step_limit_is_told),

@@ -142,6 +142,42 @@ every_order_of_four_events_is_seen(void **state)
     assert_int_equal(24, orders);
 }
 
+static aimdb_err
+send_again(aimdb_ctx *ctx, const struct number *value)
+{
+    struct part *part = aimdb_user(ctx);
+    note(part->stage, "b");
+    return part->count++ < 100 ? number_emit(ctx, part->record, value) : AIMDB_OK;
+}
+
+// One that is never done does not come first for ever.
+static void
+busy_consumer_overtakes_nobody_for_long(void **state)
+{
+    (void) state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct stage *stage = stage_new((aimdb_sim_options){ .seed = seed, .workers = 1 });
+        struct part busy = { .stage = stage }, quiet = { .stage = stage, .name = "q" };
+        busy.record = number_configure(stage->builder, "busy", AIMDB_MAILBOX);
+        quiet.record = number_configure(stage->builder, "quiet", AIMDB_MAILBOX);
+        (void) number_add_consumer(stage->builder, busy.record, send_again, &busy);
+        (void) number_add_consumer(stage->builder, quiet.record, note_value, &quiet);
+        stage_build(stage);
+        assert_int_equal(AIMDB_OK, number_produce(busy.record, &(struct number){ 1 }));
+        while (busy.count < 20) {
+            aimdb_sim_yield();
+        }
+        assert_int_equal(AIMDB_OK, number_produce(quiet.record, &(struct number){ 1 }));
+        uint64_t before = busy.count;
+        while (quiet.count == 0) {
+            aimdb_sim_yield();
+        }
+        assert_true(busy.count - before < 40);
+        assert_int_equal(AIMDB_OK, aimdb_sim_run(stage->sim, AIMDB_FOREVER, NULL));
+        stage_free(stage);
+    }
+}
+
 static void
 step_limit_ends_a_run(void **state)
 {
@@ -289,6 +325,7 @@ main(void)
         cmocka_unit_test(same_seed_goes_the_same_way),
         cmocka_unit_test(other_seeds_go_other_ways),
         cmocka_unit_test(every_order_of_four_events_is_seen),
+        cmocka_unit_test(busy_consumer_overtakes_nobody_for_long),
         cmocka_unit_test(step_limit_ends_a_run),
         cmocka_unit_test(run_that_has_nothing_to_do_is_ok_at_once),
         cmocka_unit_test(reader_that_waits_is_pending),

@@ -232,6 +232,38 @@ consumers_that_work_for_a_while_are_as_many_as_workers(void **state)
     stage_free(stage);
 }
 
+static aimdb_time
+be_long(aimdb_ctx *ctx, number_record out)
+{
+    struct part *part = aimdb_user(ctx);
+    (void) out;
+    part->count++;
+    aimdb_sim_sleep(aimdb_now(ctx) + AIMDB_SEC(100));
+    return AIMDB_FOREVER;
+}
+
+// Sources wait for each other in one lane, and not for those of another one.
+static void
+sources_of_other_lanes_are_not_waited_for(void **state)
+{
+    (void) state;
+    struct stage *stage = stage_new_seeded(1);
+    struct part slow = { .stage = stage }, parts[2] = { { .stage = stage }, { .stage = stage } };
+    number_record record = number_configure(stage->builder, "one", AIMDB_SPMC_RING(8));
+    (void) number_add_source(stage->builder, record, be_long, &slow);
+    for (uint32_t i = 0; i < 2; i++) {
+        (void) number_add_source_with(stage->builder, record, tick, &parts[i],
+                                      &(aimdb_source_options){ .lane = 63 * i });
+    }
+    stage_build(stage);
+    aimdb_time begin = aimdb_clock();
+    assert_int_equal(AIMDB_ETIMEDOUT, aimdb_sim_run(stage->sim, begin + AIMDB_SEC(50), NULL));
+    assert_int_equal(1, slow.count);
+    assert_true(parts[0].count <= 1); // before the long step, or not yet
+    assert_int_equal(51, parts[1].count);
+    stage_free(stage);
+}
+
 int
 main(void)
 {
@@ -244,6 +276,7 @@ main(void)
         cmocka_unit_test(deadline_of_a_read_passes_when_it_should),
         cmocka_unit_test(loops_that_only_look_do_not_stop_time),
         cmocka_unit_test(values_in_a_circle_do_not_stop_time),
+        cmocka_unit_test(sources_of_other_lanes_are_not_waited_for),
         cmocka_unit_test(consumers_that_work_for_a_while_are_as_many_as_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

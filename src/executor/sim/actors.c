@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Actors that work for the executor: what the pool has threads for. Workers take any consumer that is
-// ready [D2], each blocking consumer has an actor of its own [D4], one actor steps all sources.
+// ready [D2], each blocking consumer has an actor of its own [D4], and so have
+// the sources of each lane.
 #include "sim.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define OVERTAKEN_MOST 16
+
 // --- tasks, of which one is drawn ----------------------------------------------------------------
 
-bool
-aimdbi_pot_reserve(struct aimdbi_pot *pot, size_t more)
+// Makes room for one more.
+static bool
+pot_reserve(struct aimdbi_pot *pot)
 {
-    size_t wanted = pot->wanted + more;
-    if (wanted > pot->room) {
-        aimdb_task **tasks = aimdbp_alloc(wanted * sizeof(aimdb_task *), sizeof(void *));
+    if (pot->wanted == pot->room) {
+        size_t room = pot->room ? 2 * pot->room : 8;
+        aimdb_task **tasks = aimdbp_alloc(room * sizeof(aimdb_task *), sizeof(void *));
         if (!tasks) {
             return false;
         }
@@ -22,9 +26,9 @@ aimdbi_pot_reserve(struct aimdbi_pot *pot, size_t more)
         }
         aimdbp_release(pot->tasks, pot->room * sizeof(aimdb_task *));
         pot->tasks = tasks;
-        pot->room = wanted;
+        pot->room = room;
     }
-    pot->wanted = wanted;
+    pot->wanted++;
     return true;
 }
 
@@ -45,19 +49,39 @@ pot_draw(struct aimdbi_sim *sim, struct aimdbi_pot *pot)
 }
 
 static bool
+is_due(const struct aimdbi_sourcer *sourcer, aimdb_time now)
+{
+    return sourcer->due.count > 0 || aimdbi_due_at(&sourcer->sleeping) <= now;
+}
+
+static bool
 has_something_to_do(const struct aimdbi_actor *actor)
 {
     const struct aimdbi_sim *sim = actor->sim;
     switch (actor->role) {
     case AIMDBI_WORKER:
-        return sim->ready.count > 0;
+        return sim->ready.count + sim->again.count > 0;
     case AIMDBI_BLOCKER:
         return actor->has_task;
     case AIMDBI_SOURCER:
-        return sim->due.count > 0 || aimdbi_due_at(&sim->sleeping) <= sim->now;
+        return is_due(actor->sourcer, sim->now);
     default:
         return false;
     }
+}
+
+// A task that has just been run does not come before those that waited meanwhile [D5]; after some
+// draws it takes its chances with them, so that they do not come before it for ever.
+static aimdb_task *
+draw_ready(struct aimdbi_sim *sim)
+{
+    if (sim->ready.count == 0 || (sim->again.count > 0 && ++sim->overtaken > OVERTAKEN_MOST)) {
+        while (sim->again.count > 0) {
+            aimdbi_pot_put(&sim->ready, sim->again.tasks[--sim->again.count]);
+        }
+        sim->overtaken = 0;
+    }
+    return pot_draw(sim, &sim->ready);
 }
 
 // --- consumers -----------------------------------------------------------------------------------
@@ -95,9 +119,9 @@ worker_main(void *argument)
             aimdbi_sim_rest(sim, AIMDBI_IDLES);
             continue;
         }
-        aimdb_task *task = pot_draw(sim, &sim->ready);
+        aimdb_task *task = draw_ready(sim);
         if (run_task(self, task)) {
-            aimdbi_pot_put(&sim->ready, task);
+            aimdbi_pot_put(&sim->again, task);
         }
         self->task = NULL;
         aimdbi_sim_step(sim, true);
@@ -132,14 +156,15 @@ static void
 step_source(struct aimdbi_actor *self)
 {
     struct aimdbi_sim *sim = self->sim;
-    while (aimdbi_due_at(&sim->sleeping) <= sim->now) {
-        aimdbi_pot_put(&sim->due, aimdbi_due_take(&sim->sleeping));
+    struct aimdbi_sourcer *sourcer = self->sourcer;
+    while (aimdbi_due_at(&sourcer->sleeping) <= sim->now) {
+        aimdbi_pot_put(&sourcer->due, aimdbi_due_take(&sourcer->sleeping));
     }
-    aimdb_task *task = pot_draw(sim, &sim->due);
+    aimdb_task *task = pot_draw(sim, &sourcer->due);
     self->task = task;
     aimdb_time next = aimdbi_source_step(task);
     self->task = NULL;
-    if (!aimdbi_due_put_back(&sim->sleeping, task, next, sim->now)) {
+    if (!aimdbi_due_put_back(&sourcer->sleeping, task, next, sim->now)) {
         aimdbi_rest_note(&sim->rest);
     }
 }
@@ -229,17 +254,8 @@ aimdbi_sim_add_workers(struct aimdbi_sim *sim, uint32_t count)
     return true;
 }
 
-bool
-aimdbi_sim_add_sourcer(struct aimdbi_sim *sim)
-{
-    if (!sim->sourcer) {
-        sim->sourcer = aimdbi_actor_new(sim, AIMDBI_SOURCER, "the sources", sourcer_main);
-    }
-    return sim->sourcer != NULL;
-}
-
-bool
-aimdbi_sim_add_blocker(struct aimdbi_sim *sim, aimdb_task *task)
+static bool
+add_blocker(struct aimdbi_sim *sim, aimdb_task *task)
 {
     struct aimdbi_actor *actor = sim->actors;
     while (actor && (actor->role != AIMDBI_BLOCKER || actor->task)) {
@@ -255,12 +271,76 @@ aimdbi_sim_add_blocker(struct aimdbi_sim *sim, aimdb_task *task)
     return actor != NULL;
 }
 
-void
-aimdbi_sim_free_blocker(aimdb_task *task)
+static struct aimdbi_sourcer *
+new_sourcer(struct aimdbi_sim *sim, uint32_t lane)
 {
-    struct aimdbi_actor *actor = task->lane;
-    if (actor) {
-        actor->task = NULL;
-        task->lane = NULL;
+    struct aimdbi_sourcer *sourcer = aimdbp_alloc(sizeof *sourcer, sizeof(void *));
+    if (!sourcer) {
+        return NULL;
     }
+    char name[AIMDBI_NAME_BYTES];
+    (void) snprintf(name, sizeof name, "source lane %u", (unsigned) lane);
+    *sourcer = (struct aimdbi_sourcer){ .next = sim->sourcers, .lane = lane };
+    sourcer->actor = aimdbi_actor_new(sim, AIMDBI_SOURCER, name, sourcer_main);
+    if (!sourcer->actor) {
+        aimdbp_release(sourcer, sizeof *sourcer);
+        return NULL;
+    }
+    sourcer->actor->sourcer = sourcer;
+    sim->sourcers = sourcer;
+    return sourcer;
+}
+
+static bool
+add_source(struct aimdbi_sim *sim, aimdb_task *task)
+{
+    struct aimdbi_sourcer *sourcer = sim->sourcers;
+    while (sourcer && sourcer->lane != task->source_lane) {
+        sourcer = sourcer->next;
+    }
+    if (!sourcer) {
+        sourcer = new_sourcer(sim, task->source_lane);
+    }
+    if (!sourcer || !pot_reserve(&sourcer->due)) {
+        return false;
+    }
+    task->lane = sourcer;
+    return true;
+}
+
+bool
+aimdbi_sim_take_in(struct aimdbi_sim *sim, aimdb_task *task)
+{
+    if (task->is_source) {
+        return add_source(sim, task);
+    }
+    if (task->blocking) {
+        return add_blocker(sim, task);
+    }
+    if (!pot_reserve(&sim->ready)) {
+        return false;
+    }
+    if (!pot_reserve(&sim->again)) {
+        sim->ready.wanted--;
+        return false;
+    }
+    task->lane = sim;
+    return true;
+}
+
+void
+aimdbi_sim_let_out(struct aimdbi_sim *sim, aimdb_task *task)
+{
+    if (!task->lane) {
+        return;
+    }
+    if (task->is_source) {
+        ((struct aimdbi_sourcer *) task->lane)->due.wanted--;
+    } else if (task->blocking) {
+        ((struct aimdbi_actor *) task->lane)->task = NULL;
+    } else {
+        sim->ready.wanted--;
+        sim->again.wanted--;
+    }
+    task->lane = NULL;
 }

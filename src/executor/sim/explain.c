@@ -92,12 +92,19 @@ static bool
 say_signal_of(FILE *out, const aimdb *db, const aimdbi_signal *signal)
 {
     for (size_t i = 0; i < db->record_count; i++) {
-        if (signal == &db->records[i]->wakes_) {
-            (void) fprintf(out, "aimdb_recv on record \"%s\"", db->records[i]->key);
+        const aimdb_record *rec = db->records[i];
+        if (signal == &rec->wakes_) {
+            bool flushes = load_relaxed(&rec->flushers_) > 0; // relaxed, both: one thread
+            bool reads = load_relaxed(&rec->waiters_) > 0;
+            (void) fprintf(out, "%s%s%s on record \"%s\"", reads ? "aimdb_recv" : "",
+                           reads && flushes ? " or " : "", flushes ? "aimdb_produce_wait" : "",
+                           rec->key);
             return true;
         }
     }
-    if (signal == &db->stopped) {
+    if (signal == &db->news) {
+        (void) fprintf(out, "aimdb_select");
+    } else if (signal == &db->stopped) {
         (void) fprintf(out, "aimdb_run, for aimdb_stop");
     } else if (signal == &db->ended) {
         (void) fprintf(out, "aimdb_close, for another one that closes");

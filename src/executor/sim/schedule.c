@@ -24,10 +24,10 @@
 #include "sim.h"
 
 #define MANY_LOOKS 3    // in a row by one actor: it waits for others
-#define MANY_STEPS 4096 // at one instant: that is long enough to take time
+#define MANY_STEPS 1024 // at one instant: that is long enough to take time
 #define PAUSE_LEAST AIMDB_US(1)
 #define LOOKS_MOST AIMDB_SEC(1) // at once, for those who only look
-#define WORK_MOST AIMDB_MS(4)   // at once, for MANY_STEPS: a microsecond each
+#define WORK_MOST AIMDB_MS(4)   // at once, for MANY_STEPS
 
 static struct aimdbi_sim *
 sim_of(struct aimdbp_virtual *replacement)
@@ -64,7 +64,11 @@ aimdbi_sim_draw(struct aimdbi_sim *sim, size_t limit)
 static aimdb_time
 next_deadline(const struct aimdbi_sim *sim)
 {
-    aimdb_time next = aimdbi_due_at(&sim->sleeping);
+    aimdb_time next = AIMDB_FOREVER;
+    for (const struct aimdbi_sourcer *sourcer = sim->sourcers; sourcer; sourcer = sourcer->next) {
+        aimdb_time due = aimdbi_due_at(&sourcer->sleeping);
+        next = due < next ? due : next;
+    }
     for (const struct aimdbi_actor *actor = sim->actors; actor; actor = actor->next) {
         bool has_deadline = actor->posture == AIMDBI_WAITS || actor->posture == AIMDBI_NAPS;
         if (has_deadline && actor->deadline < next) {

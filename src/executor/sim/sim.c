@@ -44,14 +44,7 @@ static void
 forget(struct aimdbi_sim *sim, aimdb *db)
 {
     for (size_t i = 0; i < db->task_count; i++) {
-        aimdb_task *task = db->tasks[i];
-        if (task->is_source) {
-            sim->due.wanted--;
-        } else if (task->blocking) {
-            aimdbi_sim_free_blocker(task);
-        } else {
-            sim->ready.wanted--;
-        }
+        aimdbi_sim_let_out(sim, db->tasks[i]);
     }
     struct aimdbi_known **link = &sim->known;
     while ((*link)->db != db) {
@@ -62,6 +55,7 @@ forget(struct aimdbi_sim *sim, aimdb *db)
     aimdbp_release(known, sizeof *known);
 }
 
+// Room and actors for the tasks of db.
 static bool
 get_to_know(struct aimdbi_sim *sim, aimdb *db)
 {
@@ -71,37 +65,10 @@ get_to_know(struct aimdbi_sim *sim, aimdb *db)
     }
     *known = (struct aimdbi_known){ sim->known, db };
     sim->known = known;
-    return true;
-}
-
-// Room and actors for the tasks of db.
-static bool
-make_room(struct aimdbi_sim *sim, aimdb *db)
-{
-    size_t sources = 0;
-    size_t others = 0;
+    bool enough = true;
     for (size_t i = 0; i < db->task_count; i++) {
-        sources += db->tasks[i]->is_source;
-        others += !db->tasks[i]->is_source && !db->tasks[i]->blocking;
-        db->tasks[i]->lane = NULL;
-    }
-    if (!aimdbi_pot_reserve(&sim->ready, others)) {
-        return false;
-    }
-    if (!aimdbi_pot_reserve(&sim->due, sources)) {
-        sim->ready.wanted -= others;
-        return false;
-    }
-    if (!get_to_know(sim, db)) {
-        sim->ready.wanted -= others;
-        sim->due.wanted -= sources;
-        return false;
-    }
-    bool enough = sources == 0 || aimdbi_sim_add_sourcer(sim);
-    for (size_t i = 0; i < db->task_count && enough; i++) {
-        if (db->tasks[i]->blocking && !db->tasks[i]->is_source) {
-            enough = aimdbi_sim_add_blocker(sim, db->tasks[i]);
-        }
+        db->tasks[i]->lane = NULL; // of an earlier try
+        enough = enough && aimdbi_sim_take_in(sim, db->tasks[i]);
     }
     if (!enough) {
         forget(sim, db);
@@ -130,7 +97,7 @@ sim_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
         return AIMDB_EFORKED;
     }
     require_here(sim);
-    if (!make_room(sim, db)) {
+    if (!get_to_know(sim, db)) {
         (void) snprintf(why, why_size, "the simulation has no memory for its actors");
         return AIMDB_ENOMEM;
     }
@@ -142,14 +109,15 @@ sim_open(aimdb_executor *executor, aimdb *db, char *why, size_t why_size)
 static void
 sim_start(aimdb_executor *executor, aimdb *db)
 {
-    struct aimdbi_sim *sim = sim_of(executor);
     for (size_t i = 0; i < db->task_count; i++) {
-        if (db->tasks[i]->is_source) {
-            db->tasks[i]->wake_at = db->tasks[i]->due;
-            aimdbi_due_add(&sim->sleeping, db->tasks[i]);
+        aimdb_task *task = db->tasks[i];
+        if (task->is_source) {
+            struct aimdbi_sourcer *sourcer = task->lane;
+            task->wake_at = task->due;
+            aimdbi_due_add(&sourcer->sleeping, task);
         }
     }
-    aimdbi_sim_step(sim, true);
+    aimdbi_sim_step(sim_of(executor), true);
 }
 
 static void
@@ -189,7 +157,10 @@ static void
 sim_retire(aimdb_executor *executor, aimdb *db)
 {
     (void) db;
-    aimdbi_due_retire(&sim_of(executor)->sleeping);
+    struct aimdbi_sourcer *sourcer = sim_of(executor)->sourcers;
+    for (; sourcer; sourcer = sourcer->next) {
+        aimdbi_due_retire(&sourcer->sleeping);
+    }
 }
 
 static uint32_t
@@ -230,7 +201,7 @@ sim_others_wait(aimdb_executor *executor, const aimdb_task *task)
 {
     struct aimdbi_sim *sim = sim_of(executor);
     aimdbi_sim_step(sim, true);
-    return !task->blocking && sim->ready.count > 0;
+    return !task->blocking && sim->ready.count + sim->again.count > 0;
 }
 
 static void
@@ -241,6 +212,12 @@ sim_step(aimdb_executor *executor, bool moves)
 }
 
 // --- making and ending ---------------------------------------------------------------------------
+
+static void
+release_pot(struct aimdbi_pot *pot)
+{
+    aimdbp_release(pot->tasks, pot->room * sizeof(aimdb_task *));
+}
 
 static void
 release_all(struct aimdbi_sim *sim)
@@ -261,8 +238,13 @@ release_all(struct aimdbi_sim *sim)
     }
     aimdbp_fiber_release(&sim->root.fiber);
     free(sim->told);
-    aimdbp_release(sim->ready.tasks, sim->ready.room * sizeof(aimdb_task *));
-    aimdbp_release(sim->due.tasks, sim->due.room * sizeof(aimdb_task *));
+    for (struct aimdbi_sourcer *next, *sourcer = sim->sourcers; sourcer; sourcer = next) {
+        next = sourcer->next;
+        release_pot(&sourcer->due);
+        aimdbp_release(sourcer, sizeof *sourcer);
+    }
+    release_pot(&sim->ready);
+    release_pot(&sim->again);
 }
 
 static bool

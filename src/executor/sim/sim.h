@@ -46,17 +46,12 @@ struct aimdbi_actor {
     aimdb_time deadline;         // while it waits or naps
     aimdb_task *task;            // worker, sourcer: what it runs now; blocker: its consumer
     bool has_task;               // blocker: the consumer is ready
-    unsigned looks;              // in a row, since `moves` was `looked_at`
+    struct aimdbi_sourcer *sourcer;
+    unsigned looks; // in a row, since `moves` was `looked_at`
     uint64_t looked_at;
     void (*fn)(void *user);
     void *user;
     char name[AIMDBI_NAME_BYTES];
-};
-
-// A database that is open.
-struct aimdbi_known {
-    struct aimdbi_known *next;
-    aimdb *db;
 };
 
 // Room for tasks, in no order: one is drawn.
@@ -65,6 +60,21 @@ struct aimdbi_pot {
     size_t count;
     size_t wanted; // by the databases that are open
     size_t room;
+};
+
+// The sources of one lane, of all open databases. They wait for each other [D7].
+struct aimdbi_sourcer {
+    struct aimdbi_sourcer *next;
+    struct aimdbi_actor *actor;
+    struct aimdbi_pot due;      // that can be stepped now
+    struct aimdbi_due sleeping; // the others
+    uint32_t lane;
+};
+
+// A database that is open.
+struct aimdbi_known {
+    struct aimdbi_known *next;
+    aimdb *db;
 };
 
 struct aimdbi_sim {
@@ -96,11 +106,11 @@ struct aimdbi_sim {
     struct aimdbi_actor *actors; // all, the root first
     struct aimdbi_actor *last;
     struct aimdbi_actor *spare; // ended; their stacks are used again
-    struct aimdbi_actor *sourcer;
+    struct aimdbi_sourcer *sourcers;
     struct aimdbi_known *known;
-    struct aimdbi_pot ready;    // consumers that do not block
-    struct aimdbi_pot due;      // sources that can be stepped now
-    struct aimdbi_due sleeping; // the other sources
+    struct aimdbi_pot ready; // consumers that do not block
+    struct aimdbi_pot again; // those that have just been run and are ready once more
+    unsigned overtaken;      // draws from `ready` since `again` was last looked at
     struct aimdbi_rest rest;
     void (*on_stuck)(void *user, const char *text);
     void *on_stuck_user;
@@ -157,21 +167,18 @@ aimdbi_actor_release(struct aimdbi_actor *actor);
 bool
 aimdbi_actor_is_able(const struct aimdbi_actor *actor);
 
-// Makes room for `more` tasks. False: no memory.
-bool
-aimdbi_pot_reserve(struct aimdbi_pot *pot, size_t more);
 void
 aimdbi_pot_put(struct aimdbi_pot *pot, aimdb_task *task);
 
 bool
 aimdbi_sim_add_workers(struct aimdbi_sim *sim, uint32_t count);
+
+// Makes room and an actor for a task, and notes where in its `lane`. False: no memory.
 bool
-aimdbi_sim_add_sourcer(struct aimdbi_sim *sim);
-// Gives a blocking consumer an actor of its own.
-bool
-aimdbi_sim_add_blocker(struct aimdbi_sim *sim, aimdb_task *task);
+aimdbi_sim_take_in(struct aimdbi_sim *sim, aimdb_task *task);
+// The task has LEFT, or was never taken in.
 void
-aimdbi_sim_free_blocker(aimdb_task *task);
+aimdbi_sim_let_out(struct aimdbi_sim *sim, aimdb_task *task);
 
 // --- explain.c: who waits for what ---
 
