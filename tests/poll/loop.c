@@ -10,15 +10,16 @@
 
 // The thread sanitizer has a thread of its own, from the first that the program starts.
 #if defined(__SANITIZE_THREAD__)
-#define FIRST_THREADS 2u
+#define IS_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define FIRST_THREADS 2u
+#define IS_TSAN 1
 #endif
 #endif
-#ifndef FIRST_THREADS
-#define FIRST_THREADS 1u
+#ifndef IS_TSAN
+#define IS_TSAN 0
 #endif
+#define FIRST_THREADS (1u + IS_TSAN)
 
 static void *
 do_nothing(void *arg)
@@ -110,6 +111,12 @@ unsigned
 loop_other_threads(void)
 {
     return contract_thread_count() - FIRST_THREADS;
+}
+
+bool
+loop_is_tsan(void)
+{
+    return IS_TSAN;
 }
 
 int64_t

@@ -31,6 +31,8 @@ loop_turn(aimdb_executor *executor);
 // Threads of this process besides the one that began it; a sanitizer may have one of its own.
 unsigned
 loop_other_threads(void);
+bool
+loop_is_tsan(void);
 // Processor time of another thread, ns.
 int64_t
 loop_processor_time(pthread_t thread);
