@@ -147,7 +147,7 @@ select_two(void *arg)
 {
     struct part *parts = arg;
     aimdb_reader *readers[] = { &parts[0].reader.raw, &parts[1].reader.raw };
-    (void) aimdb_select(readers, 2, AIMDB_FOREVER);
+    assert_int_equal(0, aimdb_select(readers, 2, AIMDB_FOREVER));
 }
 
 static void
