@@ -145,7 +145,8 @@ static void
 slow_consumer_gives_its_thread_to_another_after_a_while(void **state)
 {
     struct place *p = place_of(state);
-    struct stopper *stopper = world_memory(&p->w, sizeof *stopper); // libuv has it for a while longer
+    struct stopper *stopper =
+        world_memory(&p->w, sizeof *stopper); // libuv has it for a while longer
     struct gate *calls = gate_new(&p->w);
     struct sink *slow = sink_held_new(&p->w, 8), *other = sink_new(&p->w, 8);
     struct diary *diary = diary_new(p, slow), *second = diary_new(p, other);
