@@ -7,6 +7,12 @@ endif()
 if(NOT TARGET PkgConfig::AIMDB_LIBUV)
     message(FATAL_ERROR "aimdb: AIMDB_BUILD_UV needs pkg-config and libuv (Debian: pkg-config libuv1-dev)")
 endif()
+# What `pkg-config --static aimdb-uv` links. Debian's libuv.pc has a shared library only.
+pkg_check_modules(AIMDB_LIBUV_STATIC QUIET libuv-static)
+set(AIMDB_PC_LIBUV libuv)
+if(AIMDB_LIBUV_STATIC_FOUND)
+    set(AIMDB_PC_LIBUV libuv-static)
+endif()
 
 add_library(aimdb_uv_objects OBJECT src/executor/uv/uv.c)
 target_include_directories(aimdb_uv_objects PRIVATE include src)
