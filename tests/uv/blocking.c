@@ -206,6 +206,22 @@ closing_in_the_loop_runs_a_consumer_whose_request_is_out(void **state)
     place_end(p); // the request comes back after its database and its executor are gone
 }
 
+static void
+produce_that_waits_in_the_loop_calls_a_consumer_whose_request_is_out(void **state)
+{
+    struct place *p = place_of(state);
+    struct sink *sink = sink_new(&p->w, 8);
+    struct diary *diary = diary_new(p, sink);
+    number_record record = request_is_out(p, diary);
+    push(record, 2);
+    CHECK_OK(number_produce_wait(record, &(struct number){ 3 }, AIMDB_FOREVER));
+    CHECK_EQ(3, sink->count);
+    CHECK(diary->in_loop[1] && diary->in_loop[2]);
+    push(record, 4); // afterwards it is the pool's again
+    RUN_UNTIL(&p->loop, gate_count(sink->calls) == 4);
+    CHECK(!diary->in_loop[3]);
+}
+
 struct closing_timer {
     uv_timer_t timer;
     struct world *w;
@@ -276,6 +292,7 @@ main(int argc, char **argv)
         UV_TEST(request_is_used_again_and_again),
         UV_TEST(slow_consumer_gives_its_thread_to_another_after_a_while),
         UV_TEST(closing_in_the_loop_runs_a_consumer_whose_request_is_out),
+        UV_TEST(produce_that_waits_in_the_loop_calls_a_consumer_whose_request_is_out),
         UV_TEST(closing_in_the_loop_runs_a_consumer_that_was_held_back),
         UV_TEST(consumers_of_an_open_database_go_back_to_the_pool_after_a_close_in_the_loop),
     };
