@@ -72,8 +72,10 @@ aimdb_poll_new(const aimdb_poll_options *options);
 // aimdb_fd gives the descriptor that is readable while there is work for aimdb_dispatch.
 //
 // Watch it for reading, level or edge triggered; do not read it. It is signalled with one system call
-// when something becomes ready while nobody dispatches, and not again until a dispatch has begun. The
-// time until the next source is not part of it: see aimdb_next_deadline.
+// when something becomes ready while nobody dispatches, and not again until a dispatch has begun. It is
+// readable as well when another thread leaves that had dispatched meanwhile, in aimdb_close or the
+// like: if a dispatch was refused because of it, or if the next source is due earlier than before. The
+// time until that is not part of the descriptor: see aimdb_next_deadline.
 //
 //   executor   made by aimdb_poll_new
 //   Returns    the descriptor, until aimdb_executor_free; -1 for other executors and NULL
@@ -92,7 +94,7 @@ aimdb_fd(aimdb_executor *executor);
 //              NULL
 //   Thread     the one that dispatches; for others it is a hint
 //   ISR        no                     Blocks  never
-//   Alloc      none                   Cost    two loads
+//   Alloc      none                   Cost    a few loads
 //   Source     SPEC D6, D7
 AIMDB_API aimdb_time
 aimdb_next_deadline(aimdb_executor *executor);
@@ -105,8 +107,8 @@ aimdb_next_deadline(aimdb_executor *executor);
 //   executor   made by aimdb_poll_new
 //   budget     calls of consumers and sources, at most; 0: 256
 //   Returns    AIMDB_OK when nothing is left that is ready, _EPENDING when more is (aimdb_fd is
-//              readable), _EBUSY when another thread dispatches or a callback called this (aimdb_fd
-//              is readable when that is done), _ENOTSUP for other executors, _EINVAL, _EFORKED
+//              readable), _EBUSY when another thread dispatches (aimdb_fd is readable when that is
+//              done) or a callback called this, _ENOTSUP for other executors, _EINVAL, _EFORKED
 //   Thread     any
 //   ISR        no                     Blocks  as long as the callbacks take
 //   Alloc      none                   Cost    the callbacks, and about 50 ns each

@@ -4,8 +4,8 @@
 // where it does so.
 //
 // Everything waits by spinning, so that the only system calls in between are the library's. An executor
-// without threads gets several records, all of which one wake must do for; a pool may wake a worker for
-// each, so that it gets one.
+// on an event loop gets several records, all of which one wake must do for; a pool may wake a worker
+// for each, so that it gets one.
 #define _GNU_SOURCE // gettid
 #include <dirent.h>
 #include <poll.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <aimdb/aimdb.h>
+#include <aimdb/uv.h>
 
 // No descriptors have these numbers: dup(2) fails.
 enum mark { ASLEEP_BEGINS = 1000001, ASLEEP_ENDS, AT_WORK_BEGINS, AT_WORK_ENDS };
@@ -136,32 +137,42 @@ loop(aimdb_executor *executor)
     }
 }
 
+// NULL: no such variant.
+static aimdb_executor *
+make(const char *variant)
+{
+    if (strcmp(variant, "poll") == 0)
+        return aimdb_poll_new(NULL);
+    if (strcmp(variant, "uv") == 0)
+        return aimdb_uv_new(NULL);
+    if (strncmp(variant, "pool:", 5) != 0)
+        return NULL;
+    uint32_t threads = (uint32_t) strtoul(variant + 5, NULL, 10);
+    return aimdb_pool_new(&(aimdb_pool_options){ .threads = threads });
+}
+
 int
 main(int argc, char **argv)
 {
-    bool is_poll = argc == 4 && strcmp(argv[1], "poll") == 0;
-    if (argc != 4 || (!is_poll && strncmp(argv[1], "pool:", 5) != 0))
+    aimdb_executor *executor = argc == 4 ? make(argv[1]) : NULL;
+    if (executor == NULL)
         return 2;
     test.rounds = strtoull(argv[2], NULL, 10);
     test.values = strtoull(argv[3], NULL, 10);
-    uint32_t threads = is_poll ? 0 : (uint32_t) strtoul(argv[1] + 5, NULL, 10);
-    aimdb_executor *executor = is_poll
-                                   ? aimdb_poll_new(NULL)
-                                   : aimdb_pool_new(&(aimdb_pool_options){ .threads = threads });
     aimdb_builder *builder = aimdb_builder_new(executor);
     aimdb *db;
     pthread_t producer;
-    test.record_count = is_poll ? RECORDS_MAX : 1;
+    test.record_count = strncmp(argv[1], "pool", 4) == 0 ? 1 : RECORDS_MAX;
     for (uint64_t i = 0; i < test.record_count; i++) {
         test.records[i] =
             number_configure(builder, (char[]){ (char) ('a' + i), '\0' }, AIMDB_SPMC_RING(1024));
         number_add_consumer(builder, test.records[i], consume, NULL);
     }
     if (aimdb_build(builder, &db) != AIMDB_OK ||
-        (is_poll && aimdb_dispatch(executor, 0) != AIMDB_OK) ||
+        (aimdb_fd(executor) >= 0 && aimdb_dispatch(executor, 0) != AIMDB_OK) ||
         pthread_create(&producer, NULL, produce, NULL) != 0)
         return 1;
-    if (is_poll)
+    if (aimdb_fd(executor) >= 0)
         loop(executor);
     pthread_join(producer, NULL);
     aimdb_free(db);
