@@ -49,6 +49,11 @@ typedef struct aimdb_source_options {
     uint32_t lane;    // of the executor's source lanes, from 0; those without lanes ignore it
 } aimdb_source_options;
 
+// A consumer of several records: `index` is the place of the value's record among those it was added
+// with; `value` is of that record's type, and valid during the call.
+typedef aimdb_err
+aimdb_join_fn(aimdb_ctx *ctx, size_t index, const void *value);
+
 // What happened from the moment closing began.
 typedef struct aimdb_close_report {
     size_t size;
@@ -185,6 +190,43 @@ aimdb_add_source_with(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn,
 AIMDB_API aimdb_task *
 aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
                    const aimdb_consumer_options *options);
+
+// aimdb_add_join registers one function to be called with each value of several records.
+//
+// One dispatcher has a reader in each of them. It calls strictly one after another: values of one
+// record in order, and the records take turns, so that a busy one does not starve the others. In all
+// else it is a consumer of each: lag is told for each record, and it may finish later or emit.
+//
+//   builder    of all the records
+//   records    which, each once, each with a buffer; the array is copied
+//   n          how many, from 1 to AIMDB_JOIN_MAX
+//   fn         called with the place of the value's record in the array, and the value
+//   user       what aimdb_user gives it
+//   Returns    the dispatcher; NULL on a mistake, which is collected
+//   Thread     one at a time
+//   ISR        no                     Blocks  never
+//   Alloc      the task               Cost    one allocation
+//   Source     SPEC D8, B1, B2; docs/adr/0011
+AIMDB_API aimdb_task *
+aimdb_add_join(aimdb_builder *builder, aimdb_record *const *records, size_t n, aimdb_join_fn *fn,
+               void *user);
+
+// aimdb_add_join_with is aimdb_add_join with the options of a consumer.
+//
+//   builder    of all the records
+//   records    which, each once, each with a buffer; the array is copied
+//   n          how many, from 1 to AIMDB_JOIN_MAX
+//   fn         called with the place of the value's record in the array, and the value
+//   user       what aimdb_user gives it
+//   options    NULL: all defaults
+//   Returns    the dispatcher; NULL on a mistake, which is collected
+//   Thread     one at a time
+//   ISR        no                     Blocks  never
+//   Alloc      the task               Cost    one allocation
+//   Source     SPEC D8, D4, B1, B2; docs/adr/0011
+AIMDB_API aimdb_task *
+aimdb_add_join_with(aimdb_builder *builder, aimdb_record *const *records, size_t n,
+                    aimdb_join_fn *fn, void *user, const aimdb_consumer_options *options);
 
 // aimdb_add_transform derives one record from another: a value of `in` makes at most one of `out`.
 //

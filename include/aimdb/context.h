@@ -63,6 +63,19 @@ aimdb_every(aimdb_ctx *ctx, aimdb_time period);
 AIMDB_API uint64_t
 aimdb_missed(const aimdb_ctx *ctx);
 
+// aimdb_joined gives the value that a join was called with, if it is of the expected type.
+//
+//   ctx        of a join
+//   value      what the join was called with
+//   type       what it should be
+//   Returns    value; NULL if its record holds another type, or an argument is NULL
+//   Thread     the callback's own
+//   ISR        no                     Blocks  never
+//   Alloc      none                   Cost    one comparison, of two names at the most
+//   Source     SPEC D8, B5
+AIMDB_API const void *
+aimdb_joined(const aimdb_ctx *ctx, const void *value, const aimdb_type *type);
+
 // aimdb_defer announces that the consumer will finish this value later.
 //
 // The consumer then returns AIMDB_EPENDING, and gets its next value only after aimdb_done. The

@@ -54,7 +54,8 @@ typedef struct aimdb_memory_stats {
 
 // One arrow of the record graph: task (or, where NULL, from's producer function) emits into `to`.
 typedef struct aimdb_edge {
-    aimdb_record *from; // the record whose consumer, source or producer function emits
+    aimdb_record *from; // the record whose consumer, source or producer function emits; what a join
+                        // emits stands once for each of its records
     aimdb_task *task;   // NULL: the producer function
     aimdb_record *to;
     bool is_declared;
@@ -84,6 +85,44 @@ aimdb_record_metrics(aimdb_record *record, aimdb_record_stats *stats);
 //   Source     SPEC section 10
 AIMDB_API aimdb_err
 aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats);
+
+// aimdb_task_input_count tells from how many records a task takes values.
+//
+//   task       a task
+//   Returns    1 for a consumer, more for a join; 0 for a source and for NULL
+//   Thread     any
+//   ISR        yes                    Blocks  never
+//   Alloc      none                   Cost    one load
+//   Source     SPEC D8
+AIMDB_API size_t
+aimdb_task_input_count(const aimdb_task *task);
+
+// aimdb_task_input_record gives a record that a task takes values from.
+//
+//   task       a task
+//   index      from 0, in the order it was added with
+//   Returns    the record; NULL past the end
+//   Thread     any
+//   ISR        yes                    Blocks  never
+//   Alloc      none                   Cost    one load
+//   Source     SPEC D8
+AIMDB_API aimdb_record *
+aimdb_task_input_record(const aimdb_task *task, size_t index);
+
+// aimdb_task_input_metrics reads the counters of a task for one of its records.
+//
+// aimdb_task_metrics gives the sums over all of them: here a join tells which record it is slow for.
+//
+//   task       a task
+//   index      from 0, in the order it was added with
+//   stats      .size set by the caller; the members that fit are written
+//   Returns    AIMDB_OK, _EINVAL (also past the end, and for a source)
+//   Thread     any
+//   ISR        yes                    Blocks  never
+//   Alloc      none                   Cost    a few loads
+//   Source     SPEC D8, section 10
+AIMDB_API aimdb_err
+aimdb_task_input_metrics(aimdb_task *task, size_t index, aimdb_reader_stats *stats);
 
 // aimdb_reader_metrics reads a reader's counters.
 //

@@ -17,6 +17,7 @@ typedef struct aimdb_task aimdb_task;     // a source, or a consumer's dispatche
 #define AIMDB_ALIGN_MAX 4096u         // alignment of one value, bytes
 #define AIMDB_CAPACITY_MAX (1u << 28) // values in one ring
 #define AIMDB_CONSUMERS_MAX 256u      // consumers of one record
+#define AIMDB_JOIN_MAX 64u            // records of one join
 #define AIMDB_EMIT_DEPTH_MAX 8u       // producer functions nested in one another (E2)
 
 // A user's function before its own type is restored. Each record type brings functions that convert

@@ -37,6 +37,7 @@
 //   NAME_drain(&reader, values, max, &missed)     aimdb_drain
 //   NAME_missed(&reader)                          aimdb_missed_by
 //   NAME_peek(record, &value)                     aimdb_peek
+//   NAME_joined(ctx, value)                       aimdb_joined
 //   NAME_find(db, key, &record)                   aimdb_find
 //   NAME_type()                                   the aimdb_type descriptor
 //
@@ -130,6 +131,10 @@
                                                   NAME##_consumer_fn *fn, void *user)              \
     {                                                                                              \
         return aimdb_add_consumer(b, record.raw, (aimdb_fn) fn, user, NULL);                       \
+    }                                                                                              \
+    AIMDB_INLINE_ const T *NAME##_joined(const aimdb_ctx *ctx, const void *value)                  \
+    {                                                                                              \
+        return (const T *) aimdb_joined(ctx, value, NAME##_type());                                \
     }                                                                                              \
     AIMDB_INLINE_ void NAME##_emitted_by(aimdb_builder *b, NAME##_record record, aimdb_task *task) \
     {                                                                                              \

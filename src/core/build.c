@@ -28,9 +28,9 @@ aimdbi_builder_footprint(const aimdb_builder *builder, aimdb_memory_stats *ret, 
     for (const aimdb_record *rec = builder->first_record; rec; rec = rec->next) {
         ret->items += aimdbi_record_items(rec);
         ret->records += rec->bytes;
-        for (const aimdb_task *task = rec->tasks; task; task = task->next) {
-            ret->tasks += aimdbi_task_bytes(task);
-        }
+    }
+    for (const aimdb_task *task = builder->first_task; task; task = task->next_ready) {
+        ret->tasks += aimdbi_task_bytes(task);
     }
     ret->total = *ret_block + ret->items + ret->records + ret->tasks;
 }
@@ -94,9 +94,9 @@ new_db(aimdb_builder *builder)
     for (aimdb_record *rec = builder->first_record; rec; rec = rec->next) {
         db->by_key[i] = rec;
         db->records[i++] = rec;
-        for (aimdb_task *task = rec->tasks; task; task = task->next) {
-            db->tasks[task->index] = task;
-        }
+    }
+    for (aimdb_task *task = builder->first_task; task; task = task->next_ready) {
+        db->tasks[task->index] = task;
     }
     aimdbi_sort_by_key(db->by_key, db->record_count);
     return db;
@@ -131,7 +131,7 @@ alloc_items(aimdb *db)
     for (size_t i = 0; i < db->task_count; i++) {
         aimdb_task *task = db->tasks[i];
         size_t bytes;
-        if (!task->reader.record_->stamp) {
+        if (!task_is_stamped(task)) {
             continue;
         }
         task->latency =
@@ -191,16 +191,18 @@ connect_records(aimdb_builder *builder, aimdb *db)
         db->records[i]->asymmetric = db->asymmetric;
         db->records[i]->builder = NULL;
         db->records[i]->next = NULL;
-        store_relaxed(&db->records[i]->watchers_, 0); // relaxed: not shared yet
+        store_relaxed(&db->records[i]->watchers_, 0); // relaxed, all here: not shared yet
         db->records[i]->db = db;
     }
     builder->first_record = builder->last_record = NULL;
+    builder->first_task = builder->last_task = NULL;
     for (size_t i = 0; i < db->task_count; i++) {
-        if (!db->tasks[i]->is_source) {
-            aimdb_record *rec = db->tasks[i]->reader.record_;
-            aimdbi_reader_init(&db->tasks[i]->reader, rec, AIMDBI_TAKES);
-            store_relaxed(&db->tasks[i]->finished_, // relaxed: not shared yet
-                          load_relaxed(&db->tasks[i]->reader.cursor_));
+        aimdb_task *task = db->tasks[i];
+        task->next_ready = NULL;
+        for (size_t k = 0; k < task->input_count && !task->is_source; k++) {
+            aimdb_reader *reader = &task->inputs[k].reader;
+            aimdbi_reader_init(reader, reader->record_, AIMDBI_TAKES);
+            store_relaxed(&task->inputs[k].finished_, load_relaxed(&reader->cursor_));
         }
     }
     for (const struct aimdbi_declaration *d = builder->declarations; d; d = d->next) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describing a database: records, producer functions, consumers, sources. Mistakes are collected and
-// told by aimdb_build all at once.
+// Describing a database: records and producer functions; register.c has what runs. Mistakes are
+// collected and told by aimdb_build all at once.
 #include "builder.h"
 
 #include "executor.h"
-#include "latency.h"
 #include "turn.h"
 
 static void *
@@ -74,18 +73,6 @@ aimdb_builder_new_with(aimdb_executor *executor, const aimdb_builder_options *op
     return builder;
 }
 
-static void
-release_record(aimdb_builder *builder, aimdb_record *rec)
-{
-    aimdb_task *task = rec->tasks;
-    while (task) {
-        aimdb_task *next = task->next;
-        aimdbi_release(&builder->allocator, task, task->bytes);
-        task = next;
-    }
-    aimdbi_release(&builder->allocator, rec, rec->bytes);
-}
-
 void
 aimdb_builder_free(aimdb_builder *builder)
 {
@@ -95,7 +82,12 @@ aimdb_builder_free(aimdb_builder *builder)
     while (!builder->is_built && builder->first_record) {
         aimdb_record *rec = builder->first_record;
         builder->first_record = rec->next;
-        release_record(builder, rec);
+        aimdbi_release(&builder->allocator, rec, rec->bytes);
+    }
+    while (!builder->is_built && builder->first_task) {
+        aimdb_task *task = builder->first_task;
+        builder->first_task = task->next_ready;
+        aimdbi_release(&builder->allocator, task, task->bytes);
     }
     while (builder->declarations) {
         struct aimdbi_declaration *declaration = builder->declarations;
@@ -261,7 +253,6 @@ aimdb_configure(aimdb_builder *builder, const char *key, const aimdb_type *type,
     return rec;
 }
 
-// True if `record` can be given `what`; notes a mistake otherwise.
 bool
 aimdbi_is_own(aimdb_builder *builder, const aimdb_record *record, const char *what)
 {
@@ -291,154 +282,4 @@ aimdb_set_producer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, vo
         record->producer = fn;
         record->producer_user = user;
     }
-}
-
-// --- tasks ---------------------------------------------------------------------------------------
-
-static void
-name_task(aimdb_task *task, const char *name, const char *kind, size_t number)
-{
-    struct aimdbi_text text = { 0 };
-    aimdbi_text_add(&text, name ? name : kind);
-    if (!name) {
-        aimdbi_text_number(&text, number);
-    }
-    __builtin_memcpy(task->name, text.line, text.used + 1);
-}
-
-aimdb_task *
-aimdbi_add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
-                const char *name, const char *kind, const struct aimdbi_transform *transform)
-{
-    size_t number = 1;
-    aimdb_task **end = &record->tasks;
-    bool is_source = kind[0] == 's';
-    for (; *end; end = &(*end)->next) {
-        number += (*end)->is_source == is_source;
-    }
-    size_t room = name ? aimdbi_length(name) + 1 : 24;
-    if (room > AIMDBI_KEY_BYTES_MAX + 1) {
-        aimdbi_mistake(builder, false, record->key, "a task's name has up to 255 bytes");
-        return NULL;
-    }
-    size_t bytes;
-    size_t align = _Alignof(struct aimdbi_transform);
-    size_t after_name = (sizeof(aimdb_task) + room + align - 1) & ~(align - 1);
-    size_t need = transform ? after_name + sizeof *transform : sizeof(aimdb_task) + room;
-    // On cache lines of its own: neighbours run on other threads.
-    aimdb_task *task = aimdbi_alloc(&builder->allocator, need, AIMDBI_LINE, &bytes);
-    if (!task) {
-        builder->is_out_of_memory = true;
-        return NULL;
-    }
-    task->bytes = bytes;
-    task->fn = fn;
-    task->user = user;
-    task->is_source = is_source;
-    if (!is_source) {
-        task->call = record->type->call_consumer;
-    }
-    if (transform) {
-        task->transform = (void *) ((unsigned char *) task + after_name);
-        *task->transform = *transform;
-    }
-    task->reader.record_ = record;
-    task->index = (uint32_t) builder->task_count++;
-    name_task(task, name, kind, number);
-    *end = task;
-    return task;
-}
-
-aimdb_task *
-aimdb_add_source(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user)
-{
-    return aimdb_add_source_with(builder, record, fn, user, NULL);
-}
-
-aimdb_task *
-aimdb_add_source_with(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
-                      const aimdb_source_options *options)
-{
-    if (!builder || !aimdbi_is_own(builder, record, "source")) {
-        return NULL;
-    }
-    if (!fn) {
-        aimdbi_mistake(builder, false, record->key, "a source's function is NULL");
-        return NULL;
-    }
-    aimdb_source_options given = { 0 };
-    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
-        aimdbi_mistake(builder, false, record->key, "source options of a size that cannot be");
-        return NULL;
-    }
-    if (given.lane >= AIMDB_SOURCE_LANES_MAX) {
-        aimdbi_mistake(builder, false, record->key, "a source's lane is from 0 to 63");
-        return NULL;
-    }
-    aimdb_task *task = aimdbi_add_task(builder, record, fn, user, given.name, "source-", NULL);
-    if (task) {
-        task->source_lane = (uint16_t) given.lane;
-    }
-    return task;
-}
-
-aimdb_task *
-aimdb_add_consumer(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
-                   const aimdb_consumer_options *options)
-{
-    if (!builder || !aimdbi_is_own(builder, record, "consumer")) {
-        return NULL;
-    }
-    if (!fn) {
-        aimdbi_mistake(builder, false, record->key, "a consumer's function is NULL");
-        return NULL;
-    }
-    aimdb_consumer_options given = { 0 };
-    if (options && !aimdbi_take_options(&given, sizeof given, options)) {
-        aimdbi_mistake(builder, false, record->key, "consumer options of a size that cannot be");
-        return NULL;
-    }
-    aimdb_task *task = aimdbi_add_task(builder, record, fn, user, given.name, "consumer-", NULL);
-    if (task) {
-        task->blocking = given.blocking;
-        record->consumers++;
-    }
-    return task;
-}
-
-size_t
-aimdbi_task_bytes(const aimdb_task *task)
-{
-    return task->bytes + (task->reader.record_->stamp ? sizeof(struct aimdbi_latency) : 0);
-}
-
-void
-aimdb_emitted_by(aimdb_builder *builder, aimdb_record *record, aimdb_task *task)
-{
-    if (!builder) {
-        return;
-    }
-    if (!task || task->reader.record_->builder != builder) {
-        aimdbi_mistake(builder, false, record ? record->key : "(null)",
-                       "declared as emitted by no task of this builder");
-        return;
-    }
-    if (!record) {
-        aimdbi_mistake(builder, false, task->reader.record_->key,
-                       "its task is declared to emit into an unregistered record");
-        return;
-    }
-    if (!aimdbi_is_own(builder, record, "declared emission")) {
-        return;
-    }
-    size_t bytes;
-    struct aimdbi_declaration *declaration =
-        aimdbi_alloc(&builder->allocator, sizeof *declaration, sizeof(void *), &bytes);
-    if (!declaration) {
-        builder->is_out_of_memory = true;
-        return;
-    }
-    *declaration = (struct aimdbi_declaration){ builder->declarations, bytes, task, record };
-    builder->declarations = declaration;
-    builder->declaration_count++;
 }

@@ -33,6 +33,8 @@ struct aimdb_builder {
     aimdb_record *first_record;
     aimdb_record *last_record;
     size_t record_count;
+    aimdb_task *first_task; // linked through next_ready
+    aimdb_task *last_task;
     size_t task_count;
     struct aimdbi_declaration *declarations;
     size_t declaration_count;
@@ -46,14 +48,23 @@ struct aimdb_builder {
 void
 aimdbi_mistake(aimdb_builder *builder, bool of_build, const char *key, const char *what);
 
-// Notes a mistake unless the record is one of this builder's, which is not built yet.
+// True if `record` can be given `what`; notes a mistake otherwise.
 bool
 aimdbi_is_own(aimdb_builder *builder, const aimdb_record *record, const char *what);
 
-// Registers a task. `kind` and a number make its name if `name` is NULL; `transform` is copied.
+// A source or a dispatcher that is to be.
+struct aimdbi_registration {
+    aimdb_record *const *records; // the builder's own: of its inputs; of a source its one
+    size_t count;
+    aimdb_fn fn;
+    void *user;
+    const char *name; // NULL: made from the kind and a number
+    enum aimdbi_kind kind;
+};
+
+// register.c: NULL on a mistake or without memory, which is noted.
 aimdb_task *
-aimdbi_add_task(aimdb_builder *builder, aimdb_record *record, aimdb_fn fn, void *user,
-                const char *name, const char *kind, const struct aimdbi_transform *transform);
+aimdbi_register(aimdb_builder *builder, const struct aimdbi_registration *what);
 
 // transform.c: notes circles of transforms.
 void

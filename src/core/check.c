@@ -32,7 +32,7 @@ check_lane(aimdb_builder *builder, const aimdb_record *rec, const aimdb_task *ta
     }
     struct aimdbi_text text = { 0 };
     aimdbi_text_add(&text, "source \"");
-    aimdbi_text_add(&text, task->name);
+    aimdbi_text_add(&text, task_name(task));
     aimdbi_text_add(&text, "\" is for source lane ");
     aimdbi_text_number(&text, task->source_lane);
     aimdbi_text_add(&text, ", but the last one of its executor is lane ");
@@ -44,10 +44,10 @@ static void
 check_tasks(aimdb_builder *builder, const aimdb_record *rec)
 {
     bool has_source = false;
-    for (const aimdb_task *task = rec->tasks; task; task = task->next) {
-        if (task->is_source) {
+    for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
+        if (input->task->is_source) {
             has_source = true;
-            check_lane(builder, rec, task);
+            check_lane(builder, rec, input->task);
         }
     }
     if (rec->buffer == AIMDB_BUFFER_NONE && rec->consumers > 0) {
@@ -65,8 +65,8 @@ check_tasks(aimdb_builder *builder, const aimdb_record *rec)
     }
 }
 
-static bool
-is_same_type(const aimdb_type *a, const aimdb_type *b)
+bool
+aimdbi_is_same_type(const aimdb_type *a, const aimdb_type *b)
 {
     return a == b || (a->value_size == b->value_size && a->value_align == b->value_align &&
                       aimdbi_compare(a->name, b->name) == 0);
@@ -75,7 +75,7 @@ is_same_type(const aimdb_type *a, const aimdb_type *b)
 static void
 check_duplicate(aimdb_builder *builder, const aimdb_record *a, const aimdb_record *b)
 {
-    if (is_same_type(a->type, b->type)) {
+    if (aimdbi_is_same_type(a->type, b->type)) {
         aimdbi_mistake(builder, true, a->key, "duplicate key: configured twice");
         return;
     }
@@ -177,7 +177,7 @@ aimdb_find(const aimdb *db, const char *key, const aimdb_type *type, aimdb_recor
         size_t middle = low + (high - low) / 2;
         int order = aimdbi_compare(key, db->by_key[middle]->key);
         if (order == 0) {
-            if (type && !is_same_type(type, db->by_key[middle]->type)) {
+            if (type && !aimdbi_is_same_type(type, db->by_key[middle]->type)) {
                 return AIMDB_ETYPE;
             }
             *ret_record = db->by_key[middle];

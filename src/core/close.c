@@ -41,7 +41,7 @@ is_quiet(const aimdb_task *task)
     if (state == AIMDBI_LEFT) {
         return true;
     }
-    return !task->is_source && state == AIMDBI_IDLE && !aimdbi_reader_has_news(&task->reader);
+    return !task->is_source && state == AIMDBI_IDLE && !aimdbi_task_has_news(task);
 }
 
 static bool
@@ -147,8 +147,9 @@ delivered_so_far(const aimdb *db)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < db->task_count; i++) {
-        if (!db->tasks[i]->is_source) {
-            sum += load_relaxed(&db->tasks[i]->reader.received_);
+        const aimdb_task *task = db->tasks[i];
+        for (size_t k = 0; k < task->input_count && !task->is_source; k++) {
+            sum += load_relaxed(&task->inputs[k].reader.received_);
         }
     }
     return sum;
@@ -169,11 +170,11 @@ lost_in(const aimdb_record *rec)
         aimdbp_relax(i);
     }
     size_t announced = load_relaxed(&rec->reserve_) & AIMDBI_COUNT;
-    for (const aimdb_task *task = rec->tasks; task; task = task->next) {
-        if (task->is_source) {
+    for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
+        if (input->task->is_source) {
             continue;
         }
-        ptrdiff_t behind = count_difference(announced, reader_seen(&task->reader));
+        ptrdiff_t behind = count_difference(announced, reader_seen(&input->reader));
         if (behind <= 0) {
             continue;
         }

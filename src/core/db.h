@@ -27,6 +27,8 @@ struct aimdbi_latency; // latency.h
 //         anything of its database by that thread.
 // INV-T2  A task is in at most one queue, and only while QUEUED.
 // INV-T3  A wake between PARKING and IDLE is never lost: the thread's compare-and-swap to IDLE fails.
+//         Of a join this holds for all its records: it is PARKING before it marks the first of them,
+//         and looks at all of them again after it marked the last.
 // INV-T4  Once LEFT, always LEFT.
 enum aimdbi_state {
     AIMDBI_IDLE,
@@ -39,60 +41,76 @@ enum aimdbi_state {
     AIMDBI_LEFT
 };
 
-// What makes a consumer a transform. Part of the task's allocation.
-struct aimdbi_transform {
-    aimdb_record *out;
-    aimdb_transform_call call;
-};
-
 // Keeps one kind of log line about a task rare. Any thread may complain.
 struct aimdbi_complaint {
     aimdb_word said_at_; // ms, never 0 once something was said
     aimdb_word unsaid_;  // lines held back since
 };
 
-// One allocation: this struct, the name, and what a transform has.
+enum aimdbi_kind { AIMDBI_SOURCE, AIMDBI_CONSUMER, AIMDBI_JOIN, AIMDBI_TRANSFORM };
+
+// A task's position in a record, and what belongs to it. A consumer has one, a join one for each of its
+// records. A source has one as well: it names the source's record and counts its steps.
+struct aimdbi_input {
+    aimdb_reader
+        reader; // written by the running thread; .lag_ is missed just before the next value
+    struct aimdbi_input *next; // constant: of the same record
+    aimdb_task *task;          // constant: whose it is
+    aimdb_word finished_;      // of a ring: pushes it has finished with, see flush.c
+    uint16_t block;            // running thread: values to copy out at once; 0: not known yet
+    uint8_t index;             // constant: place among the inputs of the task
+    bool is_stamped;           // constant: the record's, which would be on the writers' line
+};
+
+// One allocation: this struct, its inputs, then the name.
 struct aimdb_task {
     aimdb_word state_;      // enum aimdbi_state
-    aimdb_task *next_ready; // the executor's, while QUEUED; of a source while it is not stepped
+    aimdb_task *next_ready; // the executor's, while QUEUED; of a source while it is not stepped;
+                            // until the build: of the same builder
     aimdb_fn fn;
     void *user;
+    void *lane;                      // the executor's
+    struct aimdbi_latency *latency;  // with `stamp`; of a source: how late its steps begin
+    struct aimdbi_complaint of_lags; // of a source: of its overruns
     union {
-        aimdb_task *more_due;               // source: the executor's, while it is not stepped
-        struct aimdbi_transform *transform; // consumer: constant; NULL: an ordinary one
+        struct {                  // a source
+            aimdb_time due;       // when its next step is due; running thread
+            aimdb_time wake_at;   // the executor's
+            aimdb_task *more_due; // the executor's, while it is not stepped
+            aimdb_word overruns_; // running thread
+            uint16_t source_lane; // constant; of the executor's
+        };
+        struct {                // a dispatcher
+            aimdb_word defer_;  // phase and turn of an asynchronous value, see defer.c
+            aimdb_word errors_; // running thread, and aimdb_done
+            struct aimdbi_complaint of_errors;
+            aimdb_record *out;           // of a transform: constant; what it derives
+            aimdb_transform_call derive; // likewise: gives fn its own type back
+            uint16_t empty_polls;        // running thread: fruitless runs in a row
+            uint16_t look_away;          // running thread: ns, see executor.h
+            uint16_t turn;               // running thread: of a join, the input to begin with
+            bool streams;                // running thread: values come faster than wakes
+        };
     };
-    union {
-        aimdb_time wake_at;                                                // source: the executor's
-        aimdb_err (*call)(aimdb_ctx *ctx, aimdb_fn fn, const void *value); // consumer: constant
-    };
-    aimdb_reader reader; // a source has only .record_; written by the running thread
-    union {
-        aimdb_word defer_;    // consumer: phase and turn of an asynchronous value, see task.c
-        aimdb_word overruns_; // source: running thread
-    };
-    union {
-        size_t lag;     // consumer: missed just before the next value; running thread
-        aimdb_time due; // source: when its next step is due; running thread
-    };
-    aimdb_word errors_;             // running thread, and aimdb_done
-    aimdb_word finished_;           // consumer of a ring: pushes it has finished with, see flush.c
-    struct aimdbi_latency *latency; // with `stamp`; of a source: how late its steps begin
-    // Of lags; of a source's overruns.
-    struct aimdbi_complaint of_lags;
-    struct aimdbi_complaint of_errors;
-    uint16_t block;       // running thread: values to copy out at once; 0: not known yet
-    uint16_t empty_polls; // running thread: fruitless runs in a row
-    uint16_t look_away;   // running thread: ns, see executor.h
-    uint16_t source_lane; // constant; of the executor's, for a source
-    aimdb_task *next;     // of the same record
-    void *lane;           // the executor's
-    size_t bytes;         // of this allocation
     uint32_t index;       // constant: place in the database
-    bool is_source;       // constant
+    uint32_t bytes;       // constant: of this allocation
+    uint16_t input_count; // constant
+    uint8_t kind;         // constant; enum aimdbi_kind
+    bool is_source;       // constant; the kind, as executors ask
     bool blocking;        // constant
-    bool streams;         // running thread: values come faster than wakes
-    char name[];
+    struct aimdbi_input inputs[];
 };
+
+#define AIMDBI_TASK_NAME_BYTES                                                                     \
+    16 // of a task that was given no name, as long as numbers have few digits
+
+_Static_assert(sizeof(void *) != 8 || sizeof(aimdb_reader) <= 64, "SPEC section 8: a reader");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct aimdb_task) + sizeof(struct aimdbi_input) +
+                                              AIMDBI_TASK_NAME_BYTES <=
+                                          sizeof(aimdb_reader) + 192,
+               "SPEC section 8: a dispatcher adds 192 bytes to its reader");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct aimdbi_input) <= 112,
+               "SPEC section 8: a further record of a join");
 
 // Gate bits: why produce and subscribe refuse. Zero: open.
 #define AIMDBI_GATE_CLOSING ((size_t) 1)
@@ -139,6 +157,7 @@ struct aimdb_ctx {
     aimdb_record *from; // whose consumer, source or producer function is called
     aimdb_task *task;   // NULL: a producer function
     void *user;
+    size_t index; // of the task's input that the value came from
     size_t missed;
     aimdb_time next; // source: what aimdb_every answered last in this step
     size_t left_out; // source: grid points that had passed by then
@@ -167,6 +186,19 @@ aimdbi_db_retain(aimdb *db);
 aimdb_err
 aimdbi_gate_pass(const aimdb *db, size_t gate, bool moves);
 
+// True if two descriptors are of one type.
+bool
+aimdbi_is_same_type(const aimdb_type *a, const aimdb_type *b);
+
+// Calls the function of a transform, and emits what it derived.
+aimdb_err
+aimdbi_call_transform(aimdb_ctx *ctx, const void *value);
+
+// True if a run of a task would find something to do at one of its inputs, or the end of all of them.
+// May be wrong only by saying true.
+bool
+aimdbi_task_has_news(const aimdb_task *task);
+
 // Bytes of a record's slots, and of a task with its histogram, as asked from the allocator.
 size_t
 aimdbi_record_items(const aimdb_record *rec);
@@ -178,6 +210,46 @@ void
 aimdbi_edge_seen(const aimdb_ctx *ctx, const aimdb_record *to);
 void
 aimdbi_edge_declare(aimdb *db, const aimdb_task *task, const aimdb_record *to);
+
+// The record of a source, of a consumer, or a join's first one.
+static inline aimdb_record *
+task_record(const aimdb_task *task)
+{
+    return task->inputs[0].reader.record_;
+}
+
+static inline aimdb *
+task_db(const aimdb_task *task)
+{
+    return task_record(task)->db;
+}
+
+static inline const char *
+task_name(const aimdb_task *task)
+{
+    return (const char *) (task->inputs + task->input_count);
+}
+
+static inline bool
+task_is_stamped(const aimdb_task *task)
+{
+    bool is_stamped = false;
+    for (size_t i = 0; i < task->input_count; i++) {
+        is_stamped = is_stamped || task->inputs[i].is_stamped;
+    }
+    return is_stamped;
+}
+
+// The light half of turn.h's pair, of a line that no writer writes to.
+static inline void
+fence_light_of(const aimdb *db)
+{
+    if (__builtin_expect(db->asymmetric, 1)) {
+        fence_compiler();
+    } else {
+        fence_seq_cst();
+    }
+}
 
 static inline void
 fence_heavy_of(const aimdb *db)

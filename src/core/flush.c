@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Producing, and waiting until all consumers have finished with the value.
 //
-// Each dispatcher of a ring keeps in finished_ how far it has got: every push before that was handed on
-// and its call is over (or its aimdb_done came), or the reader was overrun past it. It writes that at
-// the beginning and the end of each run, and after each call while somebody waits. Who waits raises
-// flushers_, fences, and looks at all dispatchers before it sleeps on the record's wakes_, which
-// readers in aimdb_recv sleep on as well.
+// Each input of a dispatcher keeps in finished_ how far it has got: every push before that was handed
+// on and its call is over (or its aimdb_done came), or the reader was overrun past it. It is written
+// after each call, not at the end of a run: the call that comes next may itself wait for whoever waits
+// here. Who waits raises flushers_, fences, and looks at all inputs before it sleeps on the record's
+// wakes_, which readers in aimdb_recv sleep on as well.
 //
 // INV-F1  finished_ only moves forward, and never past cursor_. While a call is in progress or its
 //         aimdb_done is outstanding, it is at or before that value.
@@ -31,13 +31,13 @@ static enum progress
 progress_of(const aimdb_record *rec, size_t pushed)
 {
     enum progress progress = FINISHED;
-    for (const aimdb_task *task = rec->tasks; task; task = task->next) {
-        if (task->is_source) {
+    for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
+        if (input->task->is_source) {
             continue;
         }
-        bool has_left =
-            load_acquire(&task->state_) == AIMDBI_LEFT; // before finished_: then it is final
-        if (count_difference(load_acquire(&task->finished_), pushed) >= 0) { // [F1]
+        // Before finished_: then that is final.
+        bool has_left = load_acquire(&input->task->state_) == AIMDBI_LEFT;
+        if (count_difference(load_acquire(&input->finished_), pushed) >= 0) { // [F1]
             continue;
         }
         if (has_left) {

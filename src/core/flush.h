@@ -10,14 +10,14 @@
 void
 aimdbi_flush_tell(aimdb_record *rec);
 
-// The dispatcher of a ring has finished with all pushes before `count`. By its running thread, or by
-// a closer once it has LEFT.
+// The dispatcher of a ring has finished with all that the input's cursor has passed: its running
+// thread after a call or a lag, or aimdb_done while nobody runs it.
 static inline void
-flush_note(aimdb_task *task, size_t count)
+flush_note(struct aimdbi_input *input)
 {
-    aimdb_record *rec = task->reader.record_;
-    store_release(&task->finished_, count); // [F1] pairs with has_finished()
-    fence_light(rec);                       // [F2] pairs with the heavy fence of who waits [F3]
+    aimdb_record *rec = input->reader.record_;
+    store_release(&input->finished_, load_relaxed(&input->reader.cursor_)); // [F1]
+    fence_light_of(rec->db); // [F2] pairs with the heavy fence of who waits [F3]
     // relaxed: ordered by [F2]; a stale 0 is what [F3] rules out
     if (__builtin_expect(load_relaxed(&rec->flushers_) > 0, 0)) {
         aimdbi_flush_tell(rec);

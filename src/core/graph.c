@@ -85,16 +85,19 @@ aimdb_edges(const aimdb *db, aimdb_edge *edges, size_t max)
         if (word == 0) {
             continue;
         }
-        if (found < max) {
-            size_t from = word >> 3 & INDEX_MAX;
-            aimdb_task *task = word & FROM_TASK ? db->tasks[from] : NULL;
-            edges[found] = (aimdb_edge){ .from = task ? task->reader.record_ : db->records[from],
-                                         .task = task,
-                                         .to = db->records[word >> (3 + INDEX_BITS) & INDEX_MAX],
-                                         .is_declared = (word & DECLARED) != 0,
-                                         .is_seen = (word & SEEN) != 0 };
+        size_t from = word >> 3 & INDEX_MAX;
+        aimdb_task *task = word & FROM_TASK ? db->tasks[from] : NULL;
+        // What a join emits comes from each of its records.
+        for (size_t k = 0; k < (task ? task->input_count : 1u); k++, found++) {
+            if (found < max) {
+                edges[found] =
+                    (aimdb_edge){ .from = task ? task->inputs[k].reader.record_ : db->records[from],
+                                  .task = task,
+                                  .to = db->records[word >> (3 + INDEX_BITS) & INDEX_MAX],
+                                  .is_declared = (word & DECLARED) != 0,
+                                  .is_seen = (word & SEEN) != 0 };
+            }
         }
-        found++;
     }
     return found;
 }

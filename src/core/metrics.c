@@ -81,15 +81,22 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
     if (!task || !stats) {
         return AIMDB_EINVAL;
     }
-    look(task->reader.record_);
-    aimdb_task_stats now = { .received = load_relaxed(&task->reader.received_),
-                             .errors = load_relaxed(&task->errors_),
-                             .overruns = task->is_source ? load_relaxed(&task->overruns_) : 0 };
-    if (!task->is_source) {
-        now.missed = load_relaxed(&task->reader.missed_);
-        now.skipped = skipped(&task->reader);
-        now.lags = load_relaxed(&task->reader.lags_);
-        now.pending = aimdbi_reader_pending(&task->reader);
+    look(task_record(task));
+    aimdb_task_stats now = { 0 };
+    for (size_t i = 0; i < task->input_count; i++) {
+        const aimdb_reader *reader = &task->inputs[i].reader;
+        now.received += load_relaxed(&reader->received_);
+        if (!task->is_source) {
+            now.missed += load_relaxed(&reader->missed_);
+            now.skipped += skipped(reader);
+            now.lags += load_relaxed(&reader->lags_);
+            now.pending += aimdbi_reader_pending(reader);
+        }
+    }
+    if (task->is_source) {
+        now.overruns = load_relaxed(&task->overruns_);
+    } else {
+        now.errors = load_relaxed(&task->errors_);
     }
     if (task->latency) {
         now.latency_p50 = aimdbi_latency_percentile(task->latency, 50);
@@ -99,12 +106,9 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
     return hand_out(stats, &now, sizeof now);
 }
 
-aimdb_err
-aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
+static aimdb_err
+hand_out_reader(const aimdb_reader *reader, aimdb_reader_stats *stats)
 {
-    if (!reader || !reader->record_ || !stats) {
-        return AIMDB_EINVAL;
-    }
     look(reader->record_);
     aimdb_reader_stats now = { .received = load_relaxed(&reader->received_),
                                .missed = load_relaxed(&reader->missed_),
@@ -112,6 +116,36 @@ aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
                                .lags = load_relaxed(&reader->lags_),
                                .pending = aimdbi_reader_pending(reader) };
     return hand_out(stats, &now, sizeof now);
+}
+
+aimdb_err
+aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
+{
+    if (!reader || !reader->record_ || !stats) {
+        return AIMDB_EINVAL;
+    }
+    return hand_out_reader(reader, stats);
+}
+
+size_t
+aimdb_task_input_count(const aimdb_task *task)
+{
+    return task && !task->is_source ? task->input_count : 0;
+}
+
+aimdb_record *
+aimdb_task_input_record(const aimdb_task *task, size_t index)
+{
+    return index < aimdb_task_input_count(task) ? task->inputs[index].reader.record_ : NULL;
+}
+
+aimdb_err
+aimdb_task_input_metrics(aimdb_task *task, size_t index, aimdb_reader_stats *stats)
+{
+    if (index >= aimdb_task_input_count(task) || !stats) {
+        return AIMDB_EINVAL;
+    }
+    return hand_out_reader(&task->inputs[index].reader, stats);
 }
 
 aimdb_err
@@ -130,8 +164,9 @@ aimdb_record_memory(const aimdb_record *record, aimdb_memory_stats *stats)
         return AIMDB_EINVAL;
     }
     aimdb_memory_stats now = { .items = aimdbi_record_items(record), .records = record->bytes };
-    for (const aimdb_task *task = record->tasks; task; task = task->next) {
-        now.tasks += aimdbi_task_bytes(task);
+    for (const struct aimdbi_input *input = record->inputs; input; input = input->next) {
+        bool is_first = input == input->task->inputs; // a task's memory counts once
+        now.tasks += is_first ? aimdbi_task_bytes(input->task) : 0;
     }
     now.total = now.items + now.records + now.tasks;
     return hand_out(stats, &now, sizeof now);
@@ -152,17 +187,17 @@ aimdb_record_at(const aimdb *db, size_t index)
 aimdb_task *
 aimdb_record_task(const aimdb_record *record, size_t index)
 {
-    aimdb_task *task = record ? record->tasks : NULL;
-    for (; task && index > 0; index--) {
-        task = task->next;
+    const struct aimdbi_input *input = record ? record->inputs : NULL;
+    for (; input && index > 0; index--) {
+        input = input->next;
     }
-    return task;
+    return input ? input->task : NULL;
 }
 
 const char *
 aimdb_task_name(const aimdb_task *task)
 {
-    return task ? task->name : NULL;
+    return task ? task_name(task) : NULL;
 }
 
 bool

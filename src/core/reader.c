@@ -33,18 +33,20 @@ aimdbi_reader_is_ended(const aimdb_reader *reader)
 }
 
 bool
-aimdbi_reader_has_news(const aimdb_reader *reader)
+aimdbi_reader_has_values(const aimdb_reader *reader)
 {
     const aimdb_record *rec = reader->record_;
     size_t seen = reader_seen(reader);
     if (rec->buffer == AIMDB_BUFFER_SPMC_RING) {
-        if (count_difference(load_acquire(&rec->commit_), seen) > 0) {
-            return true;
-        }
-    } else if (aimdbi_latest_has(rec, seen)) {
-        return true;
+        return count_difference(load_acquire(&rec->commit_), seen) > 0;
     }
-    return turn_is_ended(rec, seen);
+    return aimdbi_latest_has(rec, seen);
+}
+
+bool
+aimdbi_reader_has_news(const aimdb_reader *reader)
+{
+    return aimdbi_reader_has_values(reader) || aimdbi_reader_is_ended(reader);
 }
 
 size_t

@@ -13,6 +13,10 @@ enum aimdbi_reader_mode { AIMDBI_TAKES = 1, AIMDBI_OBSERVES };
 void
 aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_mode mode);
 
+// True if a read would find a value or a lag. May be wrong only by saying true.
+bool
+aimdbi_reader_has_values(const aimdb_reader *reader);
+
 // True if a read would find a value, or the end. May be wrong only by saying true.
 bool
 aimdbi_reader_has_news(const aimdb_reader *reader);

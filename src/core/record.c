@@ -35,18 +35,18 @@ aimdbi_record_push(aimdb_record *rec, const void *values, size_t count)
 
 // Consumers of a mailbox compete: each push begins its round with another one, so that no place in
 // the order of registration is favoured [M2].
-static aimdb_task *
+static struct aimdbi_input *
 first_to_wake(const aimdb_record *rec)
 {
-    aimdb_task *task = rec->tasks;
+    struct aimdbi_input *input = rec->inputs;
     if (rec->buffer != AIMDB_BUFFER_MAILBOX || rec->consumers < 2) {
-        return task;
+        return input;
     }
     size_t turn = (load_relaxed(&rec->commit_) / AIMDBI_STEP) % rec->consumers;
-    for (; task && turn > 0; turn--) {
-        task = task->next;
+    for (; input && turn > 0; turn--) {
+        input = input->next;
     }
-    return task;
+    return input;
 }
 
 void
@@ -55,12 +55,12 @@ aimdbi_record_wake(aimdb_record *rec)
     if (!(fetch_and_acq_rel(park_word(rec), ~AIMDBI_PARKED) & AIMDBI_PARKED)) {
         return; // somebody else cleared it, and wakes
     }
-    aimdb_task *first = first_to_wake(rec);
-    for (aimdb_task *task = first; task; task = task->next) {
-        aimdbi_task_wake(task);
+    struct aimdbi_input *first = first_to_wake(rec);
+    for (struct aimdbi_input *input = first; input; input = input->next) {
+        aimdbi_task_wake(input->task);
     }
-    for (aimdb_task *task = rec->tasks; task != first; task = task->next) {
-        aimdbi_task_wake(task);
+    for (struct aimdbi_input *input = rec->inputs; input != first; input = input->next) {
+        aimdbi_task_wake(input->task);
     }
     if (load_acquire(&rec->waiters_) > 0) {
         (void) signal_add_release(&rec->wakes_, 1);

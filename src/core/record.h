@@ -11,6 +11,7 @@
 #define AIMDBI_LINE 64 // bytes that one processor hands to another at a time
 
 struct aimdb_builder;
+struct aimdbi_input; // db.h
 
 // One allocation: this struct, then the key. Three cache lines: what never changes after the build,
 // what writers write, what readers write; a push touches the first two and its slot.
@@ -21,8 +22,8 @@ struct aimdb_record {
     const aimdb_type *type;
     aimdb_fn producer; // called by type->call_producer; NULL: none
     void *producer_user;
-    aimdb_task *tasks;   // consumers and sources in the order of registration
-    uint32_t size;       // bytes of a value
+    struct aimdbi_input *inputs; // of consumers and sources, in the order of registration
+    uint32_t size;               // bytes of a value
     uint32_t slot_words; // words of a slot: the value, and with `stamp` the time of its push
     uint32_t capacity;   // as configured
     uint32_t slot_mask;

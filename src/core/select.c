@@ -49,9 +49,10 @@ check_readers(aimdb_reader *const *readers, size_t n)
             return AIMDB_EINVAL;
         }
     }
-    // relaxed: nothing else is read because of it
-    bool is_forked = load_relaxed(&readers[0]->record_->db->gate_) & AIMDBI_GATE_FORKED;
-    return is_forked ? AIMDB_EFORKED : AIMDB_OK;
+    aimdb *db = readers[0]->record_->db;
+    // relaxed: nothing else is read because of it. What a closed database still holds may be read.
+    size_t gate = load_relaxed(&db->gate_) & ~AIMDBI_GATE_CLOSING;
+    return gate ? aimdbi_gate_pass(db, gate, false) : AIMDB_OK;
 }
 
 // Returns the index of a reader that has something, or AIMDB_EEMPTY.

@@ -2,8 +2,8 @@
 // Transforms: records derived from others, value by value.
 //
 // A transform is a consumer of one record whose only work is to make a value of another and emit it.
-// Its dispatcher is an ordinary one; call_transform stands where the record type's own function calls
-// a consumer. Transforms alone must not form a circle: a value would go round for ever, with nobody
+// Its dispatcher is an ordinary one; aimdbi_call_transform stands where the record type's own function
+// calls a consumer. Transforms alone must not form a circle: a value would go round for ever, with nobody
 // who decides to stop it. Circles in which some consumer emits are legal [E2].
 //
 // The search for circles takes away every record that no transform leads into, until none is left or
@@ -19,7 +19,6 @@
 
 struct derivation {
     aimdb_ctx *ctx;
-    aimdb_fn fn;
     const void *in;
 };
 
@@ -27,20 +26,20 @@ static aimdb_err
 derive(void *work, void *scratch)
 {
     const struct derivation *derivation = work;
-    const struct aimdbi_transform *transform = derivation->ctx->task->transform;
-    size_t size = transform->out->size;
+    const aimdb_task *task = derivation->ctx->task;
+    size_t size = task->out->size;
     __builtin_memset(scratch, 0, size);
-    if (!transform->call(derivation->ctx, derivation->fn, derivation->in, scratch)) {
+    if (!task->derive(derivation->ctx, task->fn, derivation->in, scratch)) {
         return AIMDB_OK;
     }
-    return aimdb_emit(derivation->ctx, transform->out, scratch, size);
+    return aimdb_emit(derivation->ctx, task->out, scratch, size);
 }
 
-static aimdb_err
-call_transform(aimdb_ctx *ctx, aimdb_fn fn, const void *value)
+aimdb_err
+aimdbi_call_transform(aimdb_ctx *ctx, const void *value)
 {
-    const aimdb_type *type = ctx->task->transform->out->type;
-    struct derivation derivation = { ctx, fn, value };
+    const aimdb_type *type = ctx->task->out->type;
+    struct derivation derivation = { ctx, value };
     return aimdbi_with_scratch(type->value_size, type->value_align, derive, &derivation);
 }
 
@@ -58,11 +57,11 @@ aimdb_add_transform(aimdb_builder *builder, aimdb_record *in, aimdb_record *out,
         aimdbi_mistake(builder, false, in->key, "a transform's function is NULL");
         return NULL;
     }
-    const struct aimdbi_transform transform = { out, call };
-    aimdb_task *task = aimdbi_add_task(builder, in, fn, user, NULL, "transform-", &transform);
+    const struct aimdbi_registration transform = { &in, 1, fn, user, NULL, AIMDBI_TRANSFORM };
+    aimdb_task *task = aimdbi_register(builder, &transform);
     if (task) {
-        task->call = call_transform;
-        in->consumers++;
+        task->out = out;
+        task->derive = call;
         aimdb_emitted_by(builder, out, task);
     }
     return task;
@@ -71,7 +70,7 @@ aimdb_add_transform(aimdb_builder *builder, aimdb_record *in, aimdb_record *out,
 static bool
 is_transform(const aimdb_task *task)
 {
-    return !task->is_source && task->transform;
+    return task->kind == AIMDBI_TRANSFORM;
 }
 
 // --- circles -------------------------------------------------------------------------------------
@@ -101,11 +100,12 @@ take_away(aimdb_record *stack)
     while (stack) {
         aimdb_record *rec = stack;
         stack = (aimdb_record *) load_relaxed(link_of(rec)); // relaxed, all here: one thread
-        for (const aimdb_task *task = rec->tasks; task; task = task->next) {
+        for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
+            const aimdb_task *task = input->task;
             if (!is_transform(task)) {
                 continue;
             }
-            aimdb_record *out = task->transform->out;
+            aimdb_record *out = task->out;
             size_t left = load_relaxed(arrows_into(out)) - 1;
             store_relaxed(arrows_into(out), left);
             if (left == 0) {
@@ -124,8 +124,9 @@ left_before(const aimdb_builder *builder, const aimdb_record *rec)
         if (load_relaxed(arrows_into(from)) == 0) {
             continue;
         }
-        for (const aimdb_task *task = from->tasks; task; task = task->next) {
-            if (is_transform(task) && task->transform->out == rec) {
+        for (const struct aimdbi_input *input = from->inputs; input; input = input->next) {
+            const aimdb_task *task = input->task;
+            if (is_transform(task) && task->out == rec) {
                 return from;
             }
         }
@@ -183,10 +184,10 @@ walk_back(aimdb_builder *builder, aimdb_record *rec, size_t walk)
 static void
 check_targets(aimdb_builder *builder, const aimdb_record *rec)
 {
-    for (const aimdb_task *task = rec->tasks; task; task = task->next) {
-        if (is_transform(task) && task->transform->out->buffer == AIMDB_BUFFER_NONE) {
-            aimdbi_mistake(builder, true, task->transform->out->key,
-                           "a transform into it, but no buffer");
+    for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
+        const aimdb_task *task = input->task;
+        if (is_transform(task) && task->out->buffer == AIMDB_BUFFER_NONE) {
+            aimdbi_mistake(builder, true, task->out->key, "a transform into it, but no buffer");
         }
     }
 }
@@ -197,9 +198,10 @@ aimdbi_check_transforms(aimdb_builder *builder)
     aimdb_record *stack = NULL;
     for (const aimdb_record *rec = builder->first_record; rec; rec = rec->next) {
         check_targets(builder, rec);
-        for (const aimdb_task *task = rec->tasks; task; task = task->next) {
+        for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
+            const aimdb_task *task = input->task;
             if (is_transform(task)) {
-                count(arrows_into(task->transform->out), 1);
+                count(arrows_into(task->out), 1);
             }
         }
     }

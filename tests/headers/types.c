@@ -68,6 +68,8 @@ bool
 judge_in_place(aimdb_ctx *ctx, struct temperature *in, struct temperature *out);
 aimdb_err
 use_anything(const void *value);
+aimdb_err
+use_both(aimdb_ctx *ctx, size_t index, const void *value);
 aimdb_time
 sample_temperature(aimdb_ctx *ctx, temperature_record out);
 aimdb_time
@@ -202,6 +204,25 @@ readers(struct all *x)
 void
 callbacks(struct all *x)
 {
+    aimdb_record *raw[] = { x->indoor.raw, x->alerts.raw };
+    const struct temperature *t;
+    (void) t;
+
+#ifdef WRONG_JOIN
+    (void) aimdb_add_join(x->builder, raw, 2, use_temperature, NULL);
+#else
+    (void) aimdb_add_join(x->builder, raw, 2, use_both, NULL);
+#endif
+#ifdef WRONG_JOIN_RECORDS
+    (void) aimdb_add_join(x->builder, &x->indoor, 1, use_both, NULL);
+#else
+    (void) aimdb_add_join(x->builder, &x->indoor.raw, 1, use_both, NULL);
+#endif
+#ifdef WRONG_JOINED
+    t = alert_joined(x->ctx, raw);
+#else
+    t = temperature_joined(x->ctx, raw);
+#endif
 #ifdef WRONG_PRODUCER
     temperature_set_producer(x->builder, x->indoor, check_alert, NULL);
 #else

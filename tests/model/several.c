@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeping over two records at once: threads in aimdb_select.
+// Sleeping over two records at once: threads in aimdb_select, and joins.
 //
 // Two rings, at the most one push into each at a time, and somebody who sleeps over both. Whoever
 // sleeps must have nothing to read, and what is read is what was pushed, in order. Each case is
@@ -30,7 +30,9 @@ struct part {
 struct case_of_several {
     const char *name;
     struct part parts[MODEL_THREADS];
+    bool joins;      // the records have a join instead of readers
     bool only_plain; // with heavy fences it would take minutes
+    bool only_any;   // and so it would with one writer
     bool one_writer;
     bool asymmetric;
 };
@@ -41,6 +43,9 @@ struct several {
     aimdb *db;
     item_record records[RECORDS];
     item_reader readers[RECORDS];
+    aimdb_task *join;
+    char ready; // queue of tasks: of the join's index
+    char run;   // touched by whoever runs the join
     size_t pushed[RECORDS];
     size_t read[RECORDS];
 };
@@ -92,6 +97,34 @@ part_select(struct several *s, size_t n)
     }
 }
 
+// Runs the join whenever it is ready.
+static void
+part_work(struct several *s, size_t n)
+{
+    (void) n;
+    _Alignas(16) unsigned char scratch[512];
+    for (;;) {
+        (void) model_take(&s->ready);
+        model_touch(&s->run);
+        model_note("runs the join");
+        struct aimdbi_loan loan = { scratch, AIMDBI_RUN_VALUES, false };
+        if (aimdbi_task_run(s->join, &loan) != AIMDBI_GONE) {
+            model_put(&s->ready, 0);
+        }
+    }
+}
+
+static aimdb_err
+consume(aimdb_ctx *ctx, size_t index, const void *value)
+{
+    struct several *s = aimdb_user(ctx);
+    const struct item *item = value;
+    model_touch(&s->run);
+    model_note("the join got %zu of record %zu", item->number, index);
+    check_next(s, index, item->number);
+    return AIMDB_OK;
+}
+
 // --- an executor ---------------------------------------------------------------------------------
 
 static aimdb_err
@@ -107,6 +140,20 @@ several_start(aimdb_executor *executor, aimdb *db)
     (void) executor, (void) db;
 }
 
+static void
+several_ready(aimdb_executor *executor, aimdb_task *task)
+{
+    (void) task;
+    model_put(&((struct several *) executor)->ready, 0); // the executor is its first member
+}
+
+static bool
+several_others_wait(aimdb_executor *executor, const aimdb_task *task)
+{
+    (void) executor, (void) task;
+    return false;
+}
+
 static aimdb_time
 several_clock(const aimdb_executor *executor)
 {
@@ -118,6 +165,8 @@ static const struct aimdbi_executor_ops several_ops = {
     .version = AIMDBI_EXECUTOR_VERSION,
     .open = several_open,
     .start = several_start,
+    .ready = several_ready,
+    .others_wait = several_others_wait,
     .clock = several_clock,
 };
 
@@ -149,16 +198,26 @@ setup(const void *what)
         s->records[i] =
             item_configure(builder, keys[i], AIMDB_SPMC_RING(2, .one_writer = s->what->one_writer));
     }
+    if (s->what->joins) {
+        aimdb_record *raw[RECORDS] = { s->records[0].raw, s->records[1].raw };
+        s->join = aimdb_add_join(builder, raw, RECORDS, consume, s);
+    }
     if (aimdb_build(builder, &s->db) != AIMDB_OK) {
         model_fail("%s cannot be built", s->what->name);
     }
-    for (size_t i = 0; i < RECORDS; i++) {
+    for (size_t i = 0; i < RECORDS && !s->join; i++) {
         (void) item_subscribe(s->records[i], &s->readers[i]);
     }
     name_record(s->records[0].raw, "a.");
     name_record(s->records[1].raw, "b.");
     model_name(&s->db->news, "db.", "news");
     model_name(&s->db->gate_, "db.", "gate_");
+    model_name(&s->ready, "", "the ready queue");
+    if (s->join) {
+        model_name(&s->join->state_, "", "state_");
+        model_name(&s->join->inputs[0].reader.cursor_, "a.", "cursor_");
+        model_name(&s->join->inputs[1].reader.cursor_, "b.", "cursor_");
+    }
 }
 
 static void
@@ -173,17 +232,34 @@ check(const void *what)
 {
     const struct case_of_several *c = what;
     for (int i = 0; i < MODEL_THREADS && c->parts[i].run; i++) {
-        MODEL_REQUIRE(!model_is_waiting(i), "thread %d never ends", i);
+        MODEL_REQUIRE(!model_is_waiting(i) || c->parts[i].run == part_work, "thread %d never ends",
+                      i);
+    }
+    if (s_->join) {
+        MODEL_REQUIRE(load_relaxed(&s_->join->state_) == AIMDBI_IDLE, "the join ends in state %zu",
+                      load_relaxed(&s_->join->state_));
     }
     for (size_t i = 0; i < RECORDS; i++) {
-        MODEL_REQUIRE(s_->read[i] <= s_->pushed[i], "%zu values of record %zu were read, of %zu",
-                      s_->read[i], i, s_->pushed[i]);
+        bool must_read_all = s_->join != NULL; // who selects ends after so many values
+        MODEL_REQUIRE(must_read_all ? s_->read[i] == s_->pushed[i] : s_->read[i] <= s_->pushed[i],
+                      "%zu values of record %zu were read, of %zu", s_->read[i], i, s_->pushed[i]);
     }
 }
 
 // --- the cases -----------------------------------------------------------------------------------
 
 static const struct case_of_several cases[] = {
+    { .name = "two rings: push | join, worker",
+      .joins = true,
+      .parts = { { part_push, 1 }, { part_work, 0 } } },
+    { .name = "two rings: push into each | join, worker",
+      .joins = true,
+      .parts = { { part_push_into_each, 1 }, { part_work, 0 } } },
+    { .name = "two rings: push | push | join, worker",
+      .joins = true,
+      .only_plain = true,
+      .only_any = true,
+      .parts = { { part_push, 0 }, { part_push, 1 }, { part_work, 0 } } },
     { .name = "two rings: push | select 1", .parts = { { part_push, 1 }, { part_select, 1 } } },
     { .name = "two rings: push into each | select 1",
       .parts = { { part_push_into_each, 1 }, { part_select, 1 } } },
@@ -207,7 +283,7 @@ variant_of(const struct case_of_several *c, size_t variant, struct case_of_sever
     (void) snprintf(name, NAME_BYTES, "%s; %s; %s fences", c->name,
                     ret->one_writer ? "one writer" : "any writer",
                     ret->asymmetric ? "heavy" : "plain");
-    return !(ret->asymmetric && c->only_plain);
+    return !(ret->asymmetric && c->only_plain) && !(ret->one_writer && c->only_any);
 }
 
 static bool

@@ -196,14 +196,14 @@ consume(aimdb_ctx *ctx, const struct large *value)
     size_t index = ctx->task->index;
     model_touch(&b->run[index]);
     model_note("task %zu got %zu", index, value->id);
-    bench_got_value(b, &ctx->task->reader, &b->accounts[MODEL_THREADS + index], value);
+    bench_got_value(b, &ctx->task->inputs[0].reader, &b->accounts[MODEL_THREADS + index], value);
     if (b->scenario->emits && b->accepted[EMITTER] == 0) {
         emit_one(b, ctx);
     }
     if (!(b->scenario->defers >> index & 1)) {
         return AIMDB_OK;
     }
-    size_t number = index * VALUES + load_relaxed(&ctx->task->reader.received_);
+    size_t number = index * VALUES + load_relaxed(&ctx->task->inputs[0].reader.received_);
     b->tokens[number] = aimdb_defer(ctx);
     model_put(&b->deferred, number);
     return AIMDB_EPENDING;
@@ -252,7 +252,7 @@ bench_name_tasks(const struct bench *b)
     for (size_t i = 0; i < b->scenario->consumers; i++) {
         model_name(&b->tasks[i]->state_, tasks[i], "state_");
         model_name(&b->tasks[i]->defer_, tasks[i], "defer_");
-        model_name(&b->tasks[i]->reader.cursor_, tasks[i], "cursor_");
+        model_name(&b->tasks[i]->inputs[0].reader.cursor_, tasks[i], "cursor_");
         model_name(&b->run[i], tasks[i], "");
     }
 }
@@ -280,7 +280,7 @@ bench_check_states(const struct bench *b)
         bool may_wait = (b->scenario->defers >> i & 1) && !has_finisher(b);
         MODEL_REQUIRE(state == AIMDBI_IDLE || (state == AIMDBI_WAITING && may_wait),
                       "task %zu ends in state %zu", i, state);
-        MODEL_REQUIRE(state == AIMDBI_WAITING || !aimdbi_reader_has_news(&task->reader),
+        MODEL_REQUIRE(state == AIMDBI_WAITING || !aimdbi_task_has_news(task),
                       "task %zu sleeps while a value waits for it", i);
     }
 }
@@ -291,7 +291,7 @@ bench_check_accounts(const struct bench *b)
 {
     size_t short_of = 0;
     for (size_t i = 0; i < b->scenario->consumers; i++) {
-        const aimdb_reader *reader = &b->tasks[i]->reader;
+        const aimdb_reader *reader = &b->tasks[i]->inputs[0].reader;
         size_t missing = total_accepted(b) - accounted(b, reader);
         MODEL_REQUIRE(missing < POSITIONS, "task %zu accounts for more than was pushed", i);
         MODEL_REQUIRE(load_relaxed(&b->tasks[i]->errors_) == 0, "task %zu counts an error", i);

@@ -45,7 +45,7 @@ aimdbi_due_retire(struct aimdbi_due *due)
     struct aimdbi_due kept = { NULL };
     while (due->first) {
         aimdb_task *task = aimdbi_due_take(due);
-        if (load_acquire(&task->reader.record_->db->gate_) & AIMDBI_GATE_SHUT) {
+        if (load_acquire(&task_db(task)->gate_) & AIMDBI_GATE_SHUT) {
             task->wake_at = INT64_MIN;
         }
         aimdbi_due_add(&kept, task);
@@ -61,7 +61,7 @@ aimdbi_due_put_back(struct aimdbi_due *due, aimdb_task *task, aimdb_time next, a
     }
     // One that is always due goes behind those that are due already [D5].
     task->wake_at = next > now ? next : now;
-    if (load_acquire(&task->reader.record_->db->gate_) & AIMDBI_GATE_SHUT) {
+    if (load_acquire(&task_db(task)->gate_) & AIMDBI_GATE_SHUT) {
         task->wake_at = INT64_MIN; // retire came during the step and did not find it here
     }
     aimdbi_due_add(due, task);

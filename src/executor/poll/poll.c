@@ -77,9 +77,9 @@ static aimdb_err
 refuse_blocking(const aimdb_task *task, char *why, size_t why_size)
 {
     size_t at = append_text(why, why_size, 0, "consumer \"");
-    at = append_text(why, why_size, at, task->name);
+    at = append_text(why, why_size, at, task_name(task));
     at = append_text(why, why_size, at, "\" of \"");
-    at = append_text(why, why_size, at, task->reader.record_->key);
+    at = append_text(why, why_size, at, task_record(task)->key);
     (void) append_text(why, why_size, at, "\" blocks: set aimdb_poll_options.blocking_threads");
     return AIMDB_ECONFIG;
 }

@@ -35,7 +35,7 @@ static void
 say_task(FILE *out, const aimdb_task *task)
 {
     (void) fprintf(out, "%s \"%s\" of record \"%s\"", task->is_source ? "source" : "consumer",
-                   task->name, task->reader.record_->key);
+                   task_name(task), task_record(task)->key);
 }
 
 // Whether nobody can go on: then what is pending stays so.
