@@ -157,8 +157,9 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
 // value.
 //
 // A consumer has finished when its call for the value is over, or its aimdb_done came, or when it was
-// overrun and missed the value (its `missed` tells). Readers that pull are not waited for. Where the
-// executor has no threads, this one runs what is ready meanwhile (aimdb_poll_new).
+// overrun and missed the value (its `missed` tells). A join is a consumer of each of its records.
+// Readers that pull are not waited for, nor are values that others pushed later. Where the executor has
+// no threads, this one runs what is ready meanwhile (aimdb_poll_new).
 //
 //   record     an open record over a ring
 //   value      one value of the record's type

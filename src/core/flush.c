@@ -84,14 +84,16 @@ aimdb_produce_wait(aimdb_record *record, const void *value, size_t size, aimdb_t
     if (record->db && frame && frame->executor == record->db->executor) {
         return AIMDB_EBUSY; // the consumers may need this very thread
     }
-    aimdb_err err = aimdb_produce(record, value, size);
-    if (err != AIMDB_OK) {
-        return err;
+    if (!record->db) {
+        return AIMDB_ECLOSED;
     }
-    aimdbi_db_retain(record->db);
-    // Pushes of others that came in between are waited for as well.
-    size_t pushed = load_acquire(&record->commit_) & AIMDBI_COUNT;
-    err = wait_until_finished(record, pushed, deadline);
-    aimdbi_db_release(record->db);
+    aimdb *db = record->db;
+    size_t pushed;
+    aimdbi_db_retain(db); // a close and a free may come while this thread sleeps
+    aimdb_err err = aimdbi_produce_told(record, value, size, &pushed);
+    if (err == AIMDB_OK) {
+        err = wait_until_finished(record, pushed, deadline);
+    }
+    aimdbi_db_release(db);
     return err;
 }

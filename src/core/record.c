@@ -78,6 +78,7 @@ struct passage {
     const unsigned char *values;
     size_t count;
     aimdb_err first_error;
+    size_t *ret_pushed; // NULL: nobody asks
 };
 
 static aimdb_err
@@ -113,7 +114,11 @@ pass_some(void *work, void *scratch)
     }
     passage->values += some * rec->size;
     passage->count -= some;
-    return accepted > 0 ? aimdbi_record_push(rec, scratch, accepted) : AIMDB_OK;
+    if (accepted == 0) {
+        return AIMDB_OK;
+    }
+    return passage->ret_pushed ? aimdbi_ring_push_told(rec, scratch, passage->ret_pushed)
+                               : aimdbi_record_push(rec, scratch, accepted);
 }
 
 static aimdb_err
@@ -135,9 +140,9 @@ pass_all(struct passage *passage)
 // A producer function is a callback on whatever thread it runs: the frame says so to aimdb_close, and
 // counts how deeply they are nested, by emission or otherwise [E2].
 static aimdb_err
-produce_through(aimdb_record *rec, const void *values, size_t count)
+produce_through(aimdb_record *rec, const void *values, size_t count, size_t *ret_pushed)
 {
-    struct passage passage = { rec, values, count, AIMDB_OK };
+    struct passage passage = { rec, values, count, AIMDB_OK, ret_pushed };
     if (rec->buffer == AIMDB_BUFFER_NONE) {
         return AIMDB_ENOTSUP;
     }
@@ -167,7 +172,7 @@ check_values(const aimdb_record *rec, const void *values, size_t size)
 static inline __attribute__((always_inline)) aimdb_err
 publish(aimdb_record *record, const void *values, size_t count)
 {
-    return record->producer ? produce_through(record, values, count)
+    return record->producer ? produce_through(record, values, count, NULL)
                             : aimdbi_record_push(record, values, count);
 }
 
@@ -192,6 +197,22 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size)
         return produce_at_gate(record, value, 1, gate);
     }
     return publish(record, value, 1);
+}
+
+aimdb_err
+aimdbi_produce_told(aimdb_record *record, const void *value, size_t size, size_t *ret_pushed)
+{
+    aimdb_err err = check_values(record, value, size);
+    if (err != AIMDB_OK) {
+        return err;
+    }
+    size_t gate = load_relaxed(&record->db->gate_); // relaxed: as in aimdb_produce
+    err = gate ? aimdbi_gate_pass(record->db, gate, true) : AIMDB_OK;
+    if (err != AIMDB_OK) {
+        return err;
+    }
+    return record->producer ? produce_through(record, value, 1, ret_pushed)
+                            : aimdbi_ring_push_told(record, value, ret_pushed);
 }
 
 aimdb_err

@@ -74,6 +74,10 @@ struct aimdbi_batch {
 aimdb_err
 aimdbi_record_push(aimdb_record *rec, const void *values, size_t count);
 
+// As aimdb_produce into a ring; *ret_pushed is the count of pushes up to the value, if it was pushed.
+aimdb_err
+aimdbi_produce_told(aimdb_record *record, const void *value, size_t size, size_t *ret_pushed);
+
 // Publishes: the slow half of a push, when somebody announced to be asleep.
 void
 aimdbi_record_wake(aimdb_record *rec);
@@ -81,6 +85,9 @@ aimdbi_record_wake(aimdb_record *rec);
 // ring.c
 aimdb_err
 aimdbi_ring_push(aimdb_record *rec, const void *values, size_t count);
+// Pushes one value; *ret_pushed is the count of pushes up to it, as commit_ has it.
+aimdb_err
+aimdbi_ring_push_told(aimdb_record *rec, const void *value, size_t *ret_pushed);
 void
 aimdbi_ring_read(const aimdb_record *rec, size_t *cursor, void *out, size_t max, uint64_t *stamps,
                  struct aimdbi_batch *ret);

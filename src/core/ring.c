@@ -35,29 +35,34 @@ write_slot(aimdb_record *rec, size_t count, const void *value, uint64_t now)
     }
 }
 
-// The most common push: one value.
+// The most common push: one value. *ret_next is the count of pushes with it.
 static inline aimdb_err
-push_one(aimdb_record *rec, const void *value, uint64_t now)
+push_one(aimdb_record *rec, const void *value, uint64_t now, size_t *ret_next)
 {
-    size_t next = 0;
-    aimdb_err err = turn_begin(rec, AIMDBI_STEP, &next);
+    aimdb_err err = turn_begin(rec, AIMDBI_STEP, ret_next);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
         return err;
     }
     fence_release(); // [W1] pairs with [R1]: the announcement is seen before any word of the value
-    write_slot(rec, next - AIMDBI_STEP, value, now);
-    turn_end(rec, next);
+    write_slot(rec, *ret_next - AIMDBI_STEP, value, now);
+    turn_end(rec, *ret_next);
     return AIMDB_OK;
+}
+
+aimdb_err
+aimdbi_ring_push_told(aimdb_record *rec, const void *value, size_t *ret_pushed)
+{
+    return push_one(rec, value, rec->stamp ? (uint64_t) aimdbp_clock() : 0, ret_pushed);
 }
 
 aimdb_err
 aimdbi_ring_push(aimdb_record *rec, const void *values, size_t count)
 {
     uint64_t now = __builtin_expect(rec->stamp, 0) ? (uint64_t) aimdbp_clock() : 0;
-    if (__builtin_expect(count == 1, 1)) {
-        return push_one(rec, values, now);
-    }
     size_t next = 0;
+    if (__builtin_expect(count == 1, 1)) {
+        return push_one(rec, values, now, &next);
+    }
     aimdb_err err = turn_begin(rec, count * AIMDBI_STEP, &next);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
         return err;

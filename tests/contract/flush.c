@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Producing and waiting until all consumers have finished with the value.
-#include "contract.h"
+#include "joint.h"
 
 static number_record
 ring(struct world *w, size_t capacity)
@@ -297,6 +297,133 @@ what_cannot_be_waited_for_is_not_produced(void **state)
                     record_stats(strict).produced + record_stats(record).produced);
 }
 
+// All threads of the executor are in calls: nobody comes to run what waited for aimdb_done.
+// proves P6 D3
+static void
+done_is_noticed_although_no_worker_is_free(void **state)
+{
+    struct world *w = *state;
+    if (contract_threads() == 0 && !contract_is_simulated())
+        skip(); // who waits may itself be the one that is held in a call
+    number_record record = ring(w, 8);
+    number_record busy = number_configure(w->builder, "busy", AIMDB_SPMC_RING(8));
+    struct deferrer *deferrer = world_memory(w, sizeof *deferrer);
+    struct sink *held[8];
+    CHECK(contract_workers() <= 8);
+    deferrer->taken = gate_new(w);
+    number_add_consumer(w->builder, record, defer, deferrer);
+    for (size_t i = 0; i < contract_workers(); i++) {
+        held[i] = sink_held_new(w, 1);
+        sink_attach(w, busy, held[i], false);
+    }
+    world_build(w);
+    struct waiter *waiter = waiter_start(w, record, 1);
+    gate_wait(deferrer->taken, 1);
+    helper_until_asleep(waiter->helper);
+    push(busy, 1);
+    for (size_t i = 0; i < contract_workers(); i++)
+        gate_wait(held[i]->calls, 1);
+    CHECK_OK(aimdb_done(deferrer->token, AIMDB_OK));
+    waiter_join(waiter, AIMDB_OK);
+    for (size_t i = 0; i < contract_workers(); i++)
+        sink_let_go(held[i]);
+}
+
+// proves P6 D8
+static void
+join_is_waited_for_at_each_of_its_records(void **state)
+{
+    struct world *w = *state;
+    struct joint *joint = joint_new(w, 8, true);
+    struct scene *scene = scene_new(w, 3, AIMDB_SPMC_RING(8), joint, true);
+    world_build(w);
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct waiter *waiter = waiter_start(w, scene->records[n % 3], n);
+        gate_wait(joint->calls, n);
+        helper_until_asleep(waiter->helper);
+        CHECK_EQ(0, gate_count(waiter->done));
+        gate_add(joint->leave, 1);
+        waiter_join(waiter, AIMDB_OK);
+    }
+}
+
+// proves P6 D8
+static void
+values_of_other_records_of_a_join_are_not_waited_for(void **state)
+{
+    struct world *w = *state;
+    struct joint *joint = joint_new(w, 8, true);
+    struct scene *scene = scene_new(w, 2, AIMDB_SPMC_RING(8), joint, true);
+    world_build(w);
+    push(scene->records[1], 1);
+    gate_wait(joint->calls, 1);
+    struct waiter *waiter = waiter_start(w, scene->records[0], 2);
+    helper_until_asleep(waiter->helper);
+    push_range(scene->records[1], 3, 4);
+    gate_add(joint->leave, 1);
+    for (uint64_t call = 2; gate_count(waiter->done) == 0 && call <= 4; call++) {
+        gate_wait(joint->calls, call);
+        if (joint->noted[call - 2].index == 0)
+            break; // the call for it is over: it must come back, whatever the next one does
+        gate_add(joint->leave, 1);
+    }
+    waiter_join(waiter, AIMDB_OK);
+    joint_let_go(joint);
+}
+
+struct follower {
+    number_record record;
+    struct gate *returned;
+};
+
+// Each odd value is followed by the next one, and that call ends when the wait for the odd one has.
+static aimdb_err
+follow(aimdb_ctx *ctx, const struct number *value)
+{
+    struct follower *follower = aimdb_user(ctx);
+    if (value->n % 2 == 1)
+        return number_emit(ctx, follower->record, &(struct number){ value->n + 1 });
+    gate_wait(follower->returned, value->n / 2);
+    return AIMDB_OK;
+}
+
+// proves P6
+static void
+call_for_the_next_value_may_wait_for_who_waits(void **state)
+{
+    struct world *w = *state;
+    struct follower *follower = world_memory(w, sizeof *follower);
+    follower->record = ring(w, 8);
+    follower->returned = gate_new(w);
+    (void) number_add_consumer_with(w->builder, follower->record, follow, follower,
+                                    &(aimdb_consumer_options){ .blocking = true });
+    world_build(w);
+    for (uint64_t n = 1; n <= contract_many(3000); n++) {
+        CHECK_OK(produce_wait(follower->record, 2 * n - 1, AIMDB_FOREVER));
+        gate_add(follower->returned, 1);
+    }
+}
+
+// proves P6
+static void
+value_that_was_pushed_later_is_not_waited_for(void **state)
+{
+    struct world *w = *state;
+    number_record record = ring(w, 8);
+    struct sink *held = sink_held_new(w, 8);
+    sink_attach(w, record, held, true);
+    world_build(w);
+    push(record, 1);
+    gate_wait(held->calls, 1);
+    struct waiter *waiter = waiter_start(w, record, 2);
+    helper_until_asleep(waiter->helper);
+    push(record, 3);
+    gate_add(held->leave, 2);
+    gate_wait(held->calls, 3); // the third is in its call
+    waiter_join(waiter, AIMDB_OK);
+    sink_let_go(held);
+}
+
 #define WAITERS 4u
 #define ROUNDS 250u
 
@@ -363,6 +490,11 @@ main(int argc, char **argv)
         CONTRACT_TEST(close_that_drains_lets_the_wait_succeed),
         CONTRACT_TEST(callbacks_cannot_wait_for_themselves),
         CONTRACT_TEST(what_cannot_be_waited_for_is_not_produced),
+        CONTRACT_TEST(done_is_noticed_although_no_worker_is_free),
+        CONTRACT_TEST(join_is_waited_for_at_each_of_its_records),
+        CONTRACT_TEST(values_of_other_records_of_a_join_are_not_waited_for),
+        CONTRACT_TEST(call_for_the_next_value_may_wait_for_who_waits),
+        CONTRACT_TEST(value_that_was_pushed_later_is_not_waited_for),
         CONTRACT_TEST(many_may_wait_at_once_and_none_is_forgotten),
     };
     return CONTRACT_RUN(tests, argc, argv);

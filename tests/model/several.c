@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeping over two records at once: threads in aimdb_select, and joins.
+// Sleeping over two records at once: threads in aimdb_select, and joins. Waiting in aimdb_produce_wait
+// for a join.
 //
 // Two rings, at the most one push into each at a time, and somebody who sleeps over both. Whoever
 // sleeps must have nothing to read, and what is read is what was pushed, in order. Each case is
@@ -30,7 +31,9 @@ struct part {
 struct case_of_several {
     const char *name;
     struct part parts[MODEL_THREADS];
-    bool joins;      // the records have a join instead of readers
+    bool joins;   // the records have a join instead of readers
+    bool follows; // the join answers the first value with a second one, and the call for that ends
+                  // when the wait for the first one has
     bool only_plain; // with heavy fences it would take minutes
     bool only_any;   // and so it would with one writer
     bool one_writer;
@@ -44,8 +47,10 @@ struct several {
     item_record records[RECORDS];
     item_reader readers[RECORDS];
     aimdb_task *join;
-    char ready; // queue of tasks: of the join's index
-    char run;   // touched by whoever runs the join
+    char ready;             // queue of tasks: of the join's index
+    char ended;             // queue: the wait is over
+    char run;               // touched by whoever runs the join
+    char finished[RECORDS]; // touched by calls, and by who waits for them
     size_t pushed[RECORDS];
     size_t read[RECORDS];
 };
@@ -62,6 +67,21 @@ part_push(struct several *s, size_t n)
     aimdb_err err = item_produce(s->records[n], &item);
     model_note("push into record %zu: %s", n, aimdb_err_name(err));
     MODEL_REQUIRE(err == AIMDB_OK, "a push returned %s", aimdb_err_name(err));
+}
+
+// Pushes the next value of record n, and waits until the join has finished with it.
+static void
+part_push_and_wait(struct several *s, size_t n)
+{
+    struct item item = { ++s->pushed[n] };
+    aimdb_err err = item_produce_wait(s->records[n], &item, AIMDB_FOREVER);
+    model_note("produce_wait into record %zu: %s", n, aimdb_err_name(err));
+    MODEL_REQUIRE(err == AIMDB_OK, "aimdb_produce_wait returned %s", aimdb_err_name(err));
+    model_touch(&s->finished[n]); // what the call did happened before
+    MODEL_REQUIRE(s->read[n] >= item.number, "the value was not consumed yet");
+    if (s->what->follows) {
+        model_put(&s->ended, 0);
+    }
 }
 
 static void
@@ -122,7 +142,14 @@ consume(aimdb_ctx *ctx, size_t index, const void *value)
     model_touch(&s->run);
     model_note("the join got %zu of record %zu", item->number, index);
     check_next(s, index, item->number);
-    return AIMDB_OK;
+    if (s->what->follows && item->number == 2) {
+        (void) model_take(&s->ended);
+        return AIMDB_OK;
+    }
+    model_touch(&s->finished[index]);
+    return s->what->follows
+               ? item_emit(ctx, s->records[index], &(struct item){ ++s->pushed[index] })
+               : AIMDB_OK;
 }
 
 // --- an executor ---------------------------------------------------------------------------------
@@ -147,6 +174,20 @@ several_ready(aimdb_executor *executor, aimdb_task *task)
     model_put(&((struct several *) executor)->ready, 0); // the executor is its first member
 }
 
+static void
+several_wait(aimdb_executor *executor, aimdbi_signal *signal, uint32_t expected,
+             aimdb_time deadline)
+{
+    (void) executor;
+    aimdbp_wait(signal, expected, deadline);
+}
+
+static void
+several_nudge(aimdb_executor *executor)
+{
+    (void) executor;
+}
+
 static bool
 several_others_wait(aimdb_executor *executor, const aimdb_task *task)
 {
@@ -166,6 +207,8 @@ static const struct aimdbi_executor_ops several_ops = {
     .open = several_open,
     .start = several_start,
     .ready = several_ready,
+    .wait = several_wait,
+    .nudge = several_nudge,
     .others_wait = several_others_wait,
     .clock = several_clock,
 };
@@ -180,6 +223,7 @@ name_record(const aimdb_record *rec, const char *prefix)
     model_name(&rec->flags_, prefix, "flags_");
     model_name(&rec->watchers_, prefix, "watchers_");
     model_name(&rec->waiters_, prefix, "waiters_");
+    model_name(&rec->flushers_, prefix, "flushers_");
     model_name(&rec->wakes_, prefix, "wakes_");
     model_name(&rec->slots[0], prefix, "slot 0");
     model_name(&rec->slots[1], prefix, "slot 1");
@@ -215,6 +259,8 @@ setup(const void *what)
     model_name(&s->ready, "", "the ready queue");
     if (s->join) {
         model_name(&s->join->state_, "", "state_");
+        model_name(&s->join->inputs[0].finished_, "a.", "finished_");
+        model_name(&s->join->inputs[1].finished_, "b.", "finished_");
         model_name(&s->join->inputs[0].reader.cursor_, "a.", "cursor_");
         model_name(&s->join->inputs[1].reader.cursor_, "b.", "cursor_");
     }
@@ -260,6 +306,14 @@ static const struct case_of_several cases[] = {
       .only_plain = true,
       .only_any = true,
       .parts = { { part_push, 0 }, { part_push, 1 }, { part_work, 0 } } },
+    { .name = "two rings: push and wait | join, worker",
+      .joins = true,
+      .parts = { { part_push_and_wait, 1 }, { part_work, 0 } } },
+    { .name = "two rings: push and wait | following join, worker",
+      .joins = true,
+      .follows = true,
+      .only_any = true,
+      .parts = { { part_push_and_wait, 1 }, { part_work, 0 } } },
     { .name = "two rings: push | select 1", .parts = { { part_push, 1 }, { part_select, 1 } } },
     { .name = "two rings: push into each | select 1",
       .parts = { { part_push_into_each, 1 }, { part_select, 1 } } },
