@@ -11,6 +11,7 @@
 #include <aimdb/metrics.h>
 #include <aimdb/record.h>
 #include <aimdb/sim.h>
+#include <aimdb/static.h>
 #include <aimdb/typed.h>
 
 #endif

@@ -70,6 +70,11 @@ typedef struct aimdb_word {
     size_t word_;
 } aimdb_word;
 
+// The same, of 32 bits: threads can sleep on it. Private.
+typedef struct aimdbi_signal {
+    uint32_t signal_;
+} aimdbi_signal;
+
 // aimdb_err_name gives the constant's name, such as "AIMDB_ELAGGED".
 //
 //   err        any value; an unknown one yields "AIMDB_EUNKNOWN"

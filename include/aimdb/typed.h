@@ -53,7 +53,8 @@
 #include <aimdb/record.h>
 
 // Every type makes all of its functions; most programs use a few.
-#define AIMDB_INLINE_ __attribute__((unused)) static inline
+#define AIMDB_UNUSED_ __attribute__((unused))
+#define AIMDB_INLINE_ AIMDB_UNUSED_ static inline
 
 // Handles and callback types of one record type.
 #define AIMDB_TYPED_NAMES_(NAME, T)                                                                \
@@ -83,18 +84,18 @@
         NAME##_record record_ = { out };                                                           \
         return ((NAME##_source_fn *) fn)(ctx, record_);                                            \
     }                                                                                              \
+    AIMDB_UNUSED_ static const aimdb_type NAME##_type_ = { sizeof(aimdb_type),                     \
+                                                           #NAME,                                  \
+                                                           sizeof(T),                              \
+                                                           AIMDB_ALIGNOF(T),                       \
+                                                           NAME##_call_producer_,                  \
+                                                           NAME##_call_consumer_,                  \
+                                                           NAME##_call_source_,                    \
+                                                           FIELDS,                                 \
+                                                           FIELD_COUNT };                          \
     AIMDB_INLINE_ const aimdb_type *NAME##_type(void)                                              \
     {                                                                                              \
-        static const aimdb_type type_ = { sizeof(aimdb_type),                                      \
-                                          #NAME,                                                   \
-                                          sizeof(T),                                               \
-                                          AIMDB_ALIGNOF(T),                                        \
-                                          NAME##_call_producer_,                                   \
-                                          NAME##_call_consumer_,                                   \
-                                          NAME##_call_source_,                                     \
-                                          FIELDS,                                                  \
-                                          FIELD_COUNT };                                           \
-        return &type_;                                                                             \
+        return &NAME##_type_;                                                                      \
     }
 
 // Building.

@@ -7,10 +7,9 @@
 
 #include <aimdb/base.h>
 
-// A 32-bit word that threads can sleep on.
-typedef struct aimdbi_signal {
-    uint32_t signal_;
-} aimdbi_signal;
+#ifdef AIMDB_ONE_CORE
+#include "atomics_one_core.h"
+#else
 
 static inline size_t
 load_relaxed(const aimdb_word *word)
@@ -131,6 +130,18 @@ signal_cas_acquire(aimdbi_signal *signal, uint32_t *expected, uint32_t value)
                                        __ATOMIC_RELAXED);
 }
 
+static inline uint32_t
+signal_or_acq_rel(aimdbi_signal *signal, uint32_t bits)
+{
+    return __atomic_fetch_or(&signal->signal_, bits, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t
+signal_exchange_acq_rel(aimdbi_signal *signal, uint32_t value)
+{
+    return __atomic_exchange_n(&signal->signal_, value, __ATOMIC_ACQ_REL);
+}
+
 static inline void
 fence_acquire(void)
 {
@@ -155,6 +166,8 @@ fence_compiler(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
+
+#endif // AIMDB_ONE_CORE
 
 // A counter with one writer: no locked instruction needed, other threads may read it.
 static inline void

@@ -106,8 +106,9 @@ static void
 release_items(aimdb *db)
 {
     for (size_t i = 0; i < db->record_count; i++) {
-        aimdbi_release(&db->allocator, db->records[i]->slots, aimdbi_record_items(db->records[i]));
-        db->records[i]->slots = NULL;
+        aimdbi_release(&db->allocator, db->records[i]->shape.slots,
+                       aimdbi_record_items(db->records[i]));
+        db->records[i]->shape.slots = NULL;
     }
     for (size_t i = 0; i < db->task_count; i++) {
         aimdbi_release(&db->allocator, db->tasks[i]->latency, sizeof(struct aimdbi_latency));
@@ -122,9 +123,9 @@ alloc_items(aimdb *db)
         aimdb_record *rec = db->records[i];
         size_t bytes = aimdbi_record_items(rec);
         // Not cleared: a slot is never read before it was written, and untouched pages stay free.
-        rec->slots =
+        rec->shape.slots =
             bytes ? db->allocator.alloc(db->allocator.user, bytes, 2 * sizeof(size_t)) : NULL;
-        if (bytes && !rec->slots) {
+        if (bytes && !rec->shape.slots) {
             return AIMDB_ENOMEM;
         }
     }
@@ -188,7 +189,7 @@ static void
 connect_records(aimdb_builder *builder, aimdb *db)
 {
     for (size_t i = 0; i < db->record_count; i++) {
-        db->records[i]->asymmetric = db->asymmetric;
+        db->records[i]->shape.asymmetric = db->asymmetric;
         db->records[i]->builder = NULL;
         db->records[i]->next = NULL;
         store_relaxed(&db->records[i]->watchers_, 0); // relaxed, all here: not shared yet

@@ -179,28 +179,30 @@ describe(aimdb_record *rec, const aimdb_type *type, const aimdb_buffer_cfg *cfg)
 {
     bool fits = type->value_size <= AIMDB_VALUE_MAX;
     rec->type = type;
-    rec->size = fits ? (uint32_t) type->value_size : 0;
-    rec->slot_words = (rec->size + (uint32_t) sizeof(size_t) - 1) / (uint32_t) sizeof(size_t) +
-                      (cfg->stamp ? (uint32_t) (sizeof(uint64_t) / sizeof(size_t)) : 0);
-    rec->capacity = cfg->capacity <= AIMDB_CAPACITY_MAX ? (uint32_t) cfg->capacity : 0;
+    rec->shape.size = fits ? (uint32_t) type->value_size : 0;
+    rec->shape.accepts = rec->shape.size;
+    rec->shape.slot_words =
+        (rec->shape.size + (uint32_t) sizeof(size_t) - 1) / (uint32_t) sizeof(size_t) +
+        (cfg->stamp ? (uint32_t) (sizeof(uint64_t) / sizeof(size_t)) : 0);
+    rec->shape.capacity = cfg->capacity <= AIMDB_CAPACITY_MAX ? (uint32_t) cfg->capacity : 0;
     if (cfg->buffer != AIMDB_BUFFER_SPMC_RING && cfg->buffer != AIMDB_BUFFER_NONE) {
-        rec->capacity = 1;
+        rec->shape.capacity = 1;
     }
-    rec->slot_mask = slot_mask_for(cfg);
-    rec->buffer = (uint8_t) cfg->buffer;
-    rec->one_writer = cfg->one_writer;
-    rec->stamp = cfg->stamp;
-    store_relaxed(&rec->whole_[0], AIMDBI_NEVER);
-    store_relaxed(&rec->whole_[1], AIMDBI_NEVER);
+    rec->shape.slot_mask = slot_mask_for(cfg);
+    rec->shape.buffer = (uint8_t) cfg->buffer;
+    rec->shape.one_writer = cfg->one_writer;
+    rec->shape.is_stamped = cfg->stamp;
+    store_relaxed(&rec->cells.whole_[0], AIMDBI_NEVER);
+    store_relaxed(&rec->cells.whole_[1], AIMDBI_NEVER);
 }
 
 size_t
 aimdbi_record_items(const aimdb_record *rec)
 {
-    if (rec->buffer == AIMDB_BUFFER_NONE) {
+    if (rec->shape.buffer == AIMDB_BUFFER_NONE) {
         return 0;
     }
-    return ((size_t) rec->slot_mask + 1) * rec->slot_words * sizeof(size_t);
+    return ((size_t) rec->shape.slot_mask + 1) * rec->shape.slot_words * sizeof(size_t);
 }
 
 static bool
@@ -235,13 +237,13 @@ aimdb_configure(aimdb_builder *builder, const char *key, const aimdb_type *type,
         builder->is_out_of_memory = true;
         return NULL;
     }
-    rec->bytes = bytes;
+    rec->bytes = (uint32_t) bytes;
     rec->builder = builder;
     __builtin_memcpy(rec->key, key, length + 1);
     describe(rec, type, &cfg);
     if (cfg.buffer > AIMDB_BUFFER_MAILBOX) {
         aimdbi_mistake(builder, false, key, "an unknown kind of buffer");
-        rec->buffer = AIMDB_BUFFER_NONE;
+        rec->shape.buffer = AIMDB_BUFFER_NONE;
     } else if (cfg.buffer == AIMDB_BUFFER_SPMC_RING && cfg.capacity == 0) {
         aimdbi_mistake(builder, false, key, "a ring of capacity 0");
     } else if (cfg.capacity > AIMDB_CAPACITY_MAX) {

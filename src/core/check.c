@@ -50,10 +50,10 @@ check_tasks(aimdb_builder *builder, const aimdb_record *rec)
             check_lane(builder, rec, input->task);
         }
     }
-    if (rec->buffer == AIMDB_BUFFER_NONE && rec->consumers > 0) {
+    if (rec->shape.buffer == AIMDB_BUFFER_NONE && rec->consumers > 0) {
         aimdbi_mistake(builder, true, rec->key, "a consumer, but no buffer");
     }
-    if (rec->buffer == AIMDB_BUFFER_NONE && has_source) {
+    if (rec->shape.buffer == AIMDB_BUFFER_NONE && has_source) {
         aimdbi_mistake(builder, true, rec->key, "a source, but no buffer");
     }
     if (rec->consumers > AIMDB_CONSUMERS_MAX) {

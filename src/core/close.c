@@ -29,7 +29,7 @@ pushes_of(const aimdb *db)
 {
     size_t sum = 0;
     for (size_t i = 0; i < db->record_count; i++) {
-        sum += load_acquire(&db->records[i]->commit_) & AIMDBI_COUNT;
+        sum += load_acquire(&db->records[i]->cells.commit_) & AIMDBI_COUNT;
     }
     return sum;
 }
@@ -164,12 +164,13 @@ lost_in(const aimdb_record *rec)
     // A push in flight now was announced before the close, or is about to be withdrawn: give it the
     // time to decide, though a writer that is stopped cannot hold up the close.
     for (unsigned i = 0; i < IN_FLIGHT_PATIENCE; i++) {
-        if (((load_relaxed(&rec->reserve_) ^ load_relaxed(&rec->commit_)) & AIMDBI_COUNT) == 0) {
+        if (((load_relaxed(&rec->cells.reserve_) ^ load_relaxed(&rec->cells.commit_)) &
+             AIMDBI_COUNT) == 0) {
             break;
         }
         aimdbp_relax(i);
     }
-    size_t announced = load_relaxed(&rec->reserve_) & AIMDBI_COUNT;
+    size_t announced = load_relaxed(&rec->cells.reserve_) & AIMDBI_COUNT;
     for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
         if (input->task->is_source) {
             continue;
@@ -178,10 +179,10 @@ lost_in(const aimdb_record *rec)
         if (behind <= 0) {
             continue;
         }
-        if (rec->buffer == AIMDB_BUFFER_MAILBOX) {
+        if (rec->shape.buffer == AIMDB_BUFFER_MAILBOX) {
             return 1;
         }
-        lost += rec->buffer == AIMDB_BUFFER_SPMC_RING ? (uint64_t) behind / AIMDBI_STEP : 1;
+        lost += rec->shape.buffer == AIMDB_BUFFER_SPMC_RING ? (uint64_t) behind / AIMDBI_STEP : 1;
     }
     return lost;
 }

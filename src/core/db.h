@@ -6,6 +6,7 @@
 #include <aimdb/builder.h>
 #include <aimdb/context.h>
 
+#include "callback.h"
 #include "record.h"
 
 struct aimdbi_latency; // latency.h
@@ -149,18 +150,6 @@ struct aimdb {
     struct aimdbp_fork_watch fork_watch;
     size_t bytes; // of this allocation
     bool asymmetric;
-};
-
-// What a callback is given. Lives on the stack of whoever calls it.
-struct aimdb_ctx {
-    aimdb *db;
-    aimdb_record *from; // whose consumer, source or producer function is called
-    aimdb_task *task;   // NULL: a producer function
-    void *user;
-    size_t index; // of the task's input that the value came from
-    size_t missed;
-    aimdb_time next; // source: what aimdb_every answered last in this step
-    size_t left_out; // source: grid points that had passed by then
 };
 
 // What the calling thread is inside of: aimdbp_current() points to one, or is NULL outside of all

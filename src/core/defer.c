@@ -9,6 +9,7 @@
 //
 // Source: SPEC D3.
 #include "flush.h"
+#include "statics.h"
 #include "task.h"
 
 enum phase { NONE, TAKEN, AWAITED, FINISHED }; // AIMDBI_DEFER_PHASE of defer_
@@ -28,6 +29,9 @@ aimdb_token
 aimdb_defer(aimdb_ctx *ctx)
 {
     aimdb_token nothing = { NULL, 0 };
+    if (ctx && !ctx->db) {
+        return aimdbi_static_defer(ctx);
+    }
     if (!ctx || !ctx->task || ctx->task->is_source) {
         return nothing;
     }
@@ -104,6 +108,9 @@ aimdb_done(aimdb_token token, aimdb_err err)
     if (!task) {
         return AIMDB_EINVAL;
     }
+    if (task_is_static(task)) {
+        return aimdbi_static_done(token, err);
+    }
     size_t word = load_acquire(&task->defer_); // [A1]
     for (;;) {
         size_t phase = word & AIMDBI_DEFER_PHASE;
@@ -118,7 +125,7 @@ aimdb_done(aimdb_token token, aimdb_err err)
                 aimdbi_count_error(&task->inputs[input], err, " through aimdb_done");
             }
             if (phase == AWAITED) {
-                if (task->inputs[input].reader.record_->buffer == AIMDB_BUFFER_SPMC_RING) {
+                if (task->inputs[input].reader.record_->shape.buffer == AIMDB_BUFFER_SPMC_RING) {
                     flush_note(&task->inputs[input]);
                 }
                 resume(task);

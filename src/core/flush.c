@@ -55,7 +55,7 @@ wait_until_finished(aimdb_record *rec, size_t pushed, aimdb_time deadline)
     for (;;) {
         (void) fetch_add_acq_rel(&rec->flushers_, 1);
         uint32_t ticket = signal_load_acquire(&rec->wakes_);
-        fence_heavy(rec); // [F3] pairs with [F2]
+        fence_heavy(&rec->shape); // [F3] pairs with [F2]
         enum progress progress = progress_of(rec, pushed);
         bool is_late = deadline != AIMDB_FOREVER && aimdbp_clock() >= deadline;
         if (progress == BUSY && !is_late) {
@@ -77,7 +77,7 @@ aimdb_produce_wait(aimdb_record *record, const void *value, size_t size, aimdb_t
     if (!record || !value) {
         return AIMDB_EINVAL;
     }
-    if (record->buffer != AIMDB_BUFFER_SPMC_RING) {
+    if (record->shape.buffer != AIMDB_BUFFER_SPMC_RING || is_static(record)) {
         return AIMDB_ENOTSUP;
     }
     const struct aimdbi_frame *frame = aimdbp_current();

@@ -47,7 +47,7 @@ check_record(aimdb_builder *builder, aimdb_record *const *records, size_t n, siz
     if (!aimdbi_is_own(builder, record, "join")) {
         return false;
     }
-    if (record->buffer == AIMDB_BUFFER_NONE) {
+    if (record->shape.buffer == AIMDB_BUFFER_NONE) {
         aimdbi_mistake(builder, false, record->key, "a join, but no buffer");
         return false;
     }

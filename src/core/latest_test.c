@@ -65,7 +65,7 @@ get(number_reader *reader, uint64_t *n)
 static size_t
 current_slot(const aimdb_record *rec)
 {
-    return (load_relaxed(&rec->commit_) & AIMDBI_SLOT) != 0;
+    return (load_relaxed(&rec->cells.commit_) & AIMDBI_SLOT) != 0;
 }
 
 // proves L6, P3: with a writer stopped in mid-push the value before it is read, and then nothing
@@ -80,17 +80,17 @@ a_writer_stopped_in_mid_push_leaves_the_current_value(void **state)
     put(f->latest, 2);
     assert_int_equal(number_subscribe(f->latest, &reader), AIMDB_OK);
     size_t other = 1 - current_slot(rec);
-    size_t next = (load_relaxed(&rec->commit_) & AIMDBI_COUNT) + AIMDBI_STEP;
-    store_relaxed(&rec->reserve_, next);
-    store_relaxed(&rec->whole_[other], next | (other ? AIMDBI_SLOT : 0));
-    store_relaxed(&rec->slots[other], 666); // half-written
+    size_t next = (load_relaxed(&rec->cells.commit_) & AIMDBI_COUNT) + AIMDBI_STEP;
+    store_relaxed(&rec->cells.reserve_, next);
+    store_relaxed(&rec->cells.whole_[other], next | (other ? AIMDBI_SLOT : 0));
+    store_relaxed(&rec->shape.slots[other], 666); // half-written
     struct number peeked = { 0 };
     assert_int_equal(number_peek(f->latest, &peeked), AIMDB_OK);
     assert_int_equal(peeked.n, 2);
     assert_int_equal(get(&reader, &n), AIMDB_OK);
     assert_int_equal(n, 2);
     assert_int_equal(get(&reader, &n), AIMDB_EEMPTY);
-    store_release(&rec->commit_, next | (other ? AIMDBI_SLOT : 0));
+    store_release(&rec->cells.commit_, next | (other ? AIMDBI_SLOT : 0));
     assert_int_equal(get(&reader, &n), AIMDB_OK);
     assert_int_equal(n, 666);
     number_unsubscribe(&reader);
@@ -105,20 +105,20 @@ a_pinned_slot_is_never_written(void **state)
     for (uint64_t n = 1; n <= 2; n++) { // once for each slot
         put(f->latest, n);
         size_t slot = current_slot(rec);
-        size_t push = load_relaxed(&rec->commit_);
-        (void) fetch_or_acq_rel(&rec->flags_, AIMDBI_PIN << slot);
+        size_t push = load_relaxed(&rec->cells.commit_);
+        (void) fetch_or_acq_rel(&rec->cells.flags_, AIMDBI_PIN << slot);
         for (uint64_t later = 100; later < 110; later++) {
             put(f->latest, later);
-            assert_int_equal(load_relaxed(&rec->whole_[slot]), push);
-            assert_int_equal(load_relaxed(&rec->slots[slot]), n);
+            assert_int_equal(load_relaxed(&rec->cells.whole_[slot]), push);
+            assert_int_equal(load_relaxed(&rec->shape.slots[slot]), n);
             struct number peeked = { 0 };
             assert_int_equal(number_peek(f->latest, &peeked), AIMDB_OK);
             assert_int_equal(peeked.n, later);
         }
-        (void) fetch_and_acq_rel(&rec->flags_, ~AIMDBI_PINS);
+        (void) fetch_and_acq_rel(&rec->cells.flags_, ~AIMDBI_PINS);
         put(f->latest, 50);
         put(f->latest, 51);
-        assert_int_not_equal(load_relaxed(&rec->whole_[slot]), push);
+        assert_int_not_equal(load_relaxed(&rec->cells.whole_[slot]), push);
     }
 }
 
@@ -138,14 +138,14 @@ during_a_push_in_place_the_other_slot_serves(void **state)
     assert_int_equal(get(&old, &n), AIMDB_OK);
     put(f->latest, 2);
     size_t slot = current_slot(rec);
-    size_t next = (load_relaxed(&rec->commit_) & AIMDBI_COUNT) + AIMDBI_STEP;
-    store_relaxed(&rec->reserve_, next);
-    store_relaxed(&rec->whole_[slot], next | (slot ? AIMDBI_SLOT : 0));
-    store_relaxed(&rec->slots[slot], 666);
+    size_t next = (load_relaxed(&rec->cells.commit_) & AIMDBI_COUNT) + AIMDBI_STEP;
+    store_relaxed(&rec->cells.reserve_, next);
+    store_relaxed(&rec->cells.whole_[slot], next | (slot ? AIMDBI_SLOT : 0));
+    store_relaxed(&rec->shape.slots[slot], 666);
     assert_int_equal(get(&fresh, &n), AIMDB_OK);
     assert_int_equal(n, 1);
     assert_int_equal(get(&old, &n), AIMDB_EEMPTY);
-    store_release(&rec->commit_, next | (slot ? AIMDBI_SLOT : 0));
+    store_release(&rec->cells.commit_, next | (slot ? AIMDBI_SLOT : 0));
     assert_int_equal(get(&old, &n), AIMDB_OK);
     assert_int_equal(n, 666);
     assert_int_equal(get(&fresh, &n), AIMDB_OK);
@@ -162,8 +162,8 @@ a_value_taken_by_another_is_not_taken_again(void **state)
     uint64_t n;
     assert_int_equal(number_subscribe(f->mailbox, &reader), AIMDB_OK);
     put(f->mailbox, 1);
-    size_t push = load_relaxed(&f->mailbox.raw->commit_) & AIMDBI_COUNT;
-    store_relaxed(&f->mailbox.raw->taken_, push); // somebody was quicker
+    size_t push = load_relaxed(&f->mailbox.raw->cells.commit_) & AIMDBI_COUNT;
+    store_relaxed(&f->mailbox.raw->takes.taken_, push); // somebody was quicker
     assert_int_equal(get(&reader, &n), AIMDB_EEMPTY);
     number_unsubscribe(&reader);
 }
@@ -181,9 +181,9 @@ counters_survive_wrap_around(void **state)
     size_t near_the_end = (size_t) 0 - 3 * AIMDBI_STEP;
     aimdb_record *both[] = { f->latest.raw, f->mailbox.raw };
     for (int i = 0; i < 2; i++) {
-        store_relaxed(&both[i]->reserve_, near_the_end);
-        store_relaxed(&both[i]->commit_, near_the_end);
-        store_relaxed(&both[i]->taken_, near_the_end);
+        store_relaxed(&both[i]->cells.reserve_, near_the_end);
+        store_relaxed(&both[i]->cells.commit_, near_the_end);
+        store_relaxed(&both[i]->takes.taken_, near_the_end);
     }
     store_relaxed(&reader.raw.cursor_, near_the_end);
     for (uint64_t v = 1; v <= 6; v++) {

@@ -1,52 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading counters. Loads only; nothing that runs is disturbed. Source: SPEC section 10.
 #include "executor.h"
+#include "figures.h"
 #include "latency.h"
 #include "reader.h"
-
-// Writes the members of *from that fit into *to, whose first member is its size. 0 stands for the
-// size in version 0.1, which is today's.
-static aimdb_err
-hand_out(void *to, const void *from, size_t known)
-{
-    size_t size;
-    __builtin_memcpy(&size, to, sizeof size);
-    if (size == 0 || size > known) {
-        size = known;
-    }
-    if (size < sizeof size) {
-        return AIMDB_EINVAL;
-    }
-    __builtin_memcpy((unsigned char *) to + sizeof size, (const unsigned char *) from + sizeof size,
-                     size - sizeof size);
-    return AIMDB_OK;
-}
-
-// SingleLatest: values replaced already that the reader will pass over with its next read.
-static uint64_t
-skipped(const aimdb_reader *reader)
-{
-    const aimdb_record *rec = reader->record_;
-    uint64_t so_far = load_relaxed(&reader->skipped_);
-    if (rec->buffer == AIMDB_BUFFER_SPMC_RING || reader_competes(reader)) {
-        return so_far;
-    }
-    size_t commit = load_acquire(&rec->commit_) & AIMDBI_COUNT;
-    ptrdiff_t behind = count_difference(commit, load_relaxed(&reader->cursor_));
-    return behind > 0 ? so_far + (size_t) behind / AIMDBI_STEP - 1 : so_far;
-}
-
-// Mailbox: what was passed over by takes, and what is passed over by the value that waits now.
-static uint64_t
-overwritten(const aimdb_record *rec, size_t commit)
-{
-    if (rec->buffer != AIMDB_BUFFER_MAILBOX) {
-        return 0;
-    }
-    ptrdiff_t waiting = count_difference(commit, load_acquire(&rec->taken_));
-    size_t passed = waiting > 0 ? (size_t) waiting / AIMDBI_STEP - 1 : 0;
-    return load_relaxed(&rec->overwritten_) + passed;
-}
+#include "statics.h"
 
 // Loops that wait for a figure are steps of a simulation as well.
 static void
@@ -63,16 +21,17 @@ aimdb_record_metrics(aimdb_record *record, aimdb_record_stats *stats)
     if (!record || !stats) {
         return AIMDB_EINVAL;
     }
-    look(record);
-    size_t commit = load_acquire(&record->commit_) & AIMDBI_COUNT;
-    aimdb_record_stats now = { .produced = commit / AIMDBI_STEP,
-                               .refused = load_relaxed(&record->refused_),
-                               .overwritten = overwritten(record, commit),
-                               .last_at = (aimdb_time) load_relaxed(&record->last_at_),
-                               .capacity = record->capacity,
-                               .readers = (uint32_t) load_relaxed(&record->readers_),
-                               .consumers = record->consumers };
-    return hand_out(stats, &now, sizeof now);
+    if (!is_static(record)) {
+        look(record);
+    }
+    aimdb_record_stats now;
+    aimdbi_record_figures(record, &now);
+    if (!is_static(record)) {
+        now.last_at = (aimdb_time) load_relaxed(&record->stamped.last_at_);
+        now.readers = (uint32_t) load_relaxed(&record->readers_);
+        now.consumers = record->consumers;
+    }
+    return aimdbi_hand_out(stats, &now, sizeof now);
 }
 
 aimdb_err
@@ -81,14 +40,18 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
     if (!task || !stats) {
         return AIMDB_EINVAL;
     }
-    look(task_record(task));
     aimdb_task_stats now = { 0 };
+    if (task_is_static(task)) {
+        aimdbi_static_figures(task, &now);
+        return aimdbi_hand_out(stats, &now, sizeof now);
+    }
+    look(task_record(task));
     for (size_t i = 0; i < task->input_count; i++) {
         const aimdb_reader *reader = &task->inputs[i].reader;
         now.received += load_relaxed(&reader->received_);
         if (!task->is_source) {
             now.missed += load_relaxed(&reader->missed_);
-            now.skipped += skipped(reader);
+            now.skipped += aimdbi_skipped(reader);
             now.lags += load_relaxed(&reader->lags_);
             now.pending += aimdbi_reader_pending(reader);
         }
@@ -103,19 +66,18 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
         now.latency_p99 = aimdbi_latency_percentile(task->latency, 99);
         now.latency_max = (aimdb_time) load_relaxed(&task->latency->max_);
     }
-    return hand_out(stats, &now, sizeof now);
+    return aimdbi_hand_out(stats, &now, sizeof now);
 }
 
 static aimdb_err
 hand_out_reader(const aimdb_reader *reader, aimdb_reader_stats *stats)
 {
-    look(reader->record_);
-    aimdb_reader_stats now = { .received = load_relaxed(&reader->received_),
-                               .missed = load_relaxed(&reader->missed_),
-                               .skipped = skipped(reader),
-                               .lags = load_relaxed(&reader->lags_),
-                               .pending = aimdbi_reader_pending(reader) };
-    return hand_out(stats, &now, sizeof now);
+    if (!is_static(reader->record_)) {
+        look(reader->record_);
+    }
+    aimdb_reader_stats now;
+    aimdbi_reader_figures(reader, &now);
+    return aimdbi_hand_out(stats, &now, sizeof now);
 }
 
 aimdb_err
@@ -130,7 +92,7 @@ aimdb_reader_metrics(const aimdb_reader *reader, aimdb_reader_stats *stats)
 size_t
 aimdb_task_input_count(const aimdb_task *task)
 {
-    return task && !task->is_source ? task->input_count : 0;
+    return task && !task_is_static(task) && !task->is_source ? task->input_count : 0;
 }
 
 aimdb_record *
@@ -154,7 +116,7 @@ aimdb_memory(const aimdb *db, aimdb_memory_stats *stats)
     if (!db || !stats) {
         return AIMDB_EINVAL;
     }
-    return hand_out(stats, &db->memory, sizeof db->memory);
+    return aimdbi_hand_out(stats, &db->memory, sizeof db->memory);
 }
 
 aimdb_err
@@ -163,13 +125,16 @@ aimdb_record_memory(const aimdb_record *record, aimdb_memory_stats *stats)
     if (!record || !stats) {
         return AIMDB_EINVAL;
     }
+    if (is_static(record)) {
+        return AIMDB_ENOTSUP; // it is the program's
+    }
     aimdb_memory_stats now = { .items = aimdbi_record_items(record), .records = record->bytes };
     for (const struct aimdbi_input *input = record->inputs; input; input = input->next) {
         bool is_first = input == input->task->inputs; // a task's memory counts once
         now.tasks += is_first ? aimdbi_task_bytes(input->task) : 0;
     }
     now.total = now.items + now.records + now.tasks;
-    return hand_out(stats, &now, sizeof now);
+    return aimdbi_hand_out(stats, &now, sizeof now);
 }
 
 size_t
@@ -197,11 +162,17 @@ aimdb_record_task(const aimdb_record *record, size_t index)
 const char *
 aimdb_task_name(const aimdb_task *task)
 {
+    if (task && task_is_static(task)) {
+        return static_task(task)->name;
+    }
     return task ? task_name(task) : NULL;
 }
 
 bool
 aimdb_task_is_source(const aimdb_task *task)
 {
+    if (task && task_is_static(task)) {
+        return static_task(task)->clock != NULL;
+    }
     return task && task->is_source;
 }

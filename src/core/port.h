@@ -28,6 +28,14 @@ aimdbp_wake_one(aimdbi_signal *signal);
 AIMDBI_SHARED void
 aimdbp_wake_all(aimdbi_signal *signal);
 
+// A database of static records got news: its ready word is no longer zero. Any thread; interrupts and
+// signal handlers too.
+void
+aimdbp_wake(aimdbi_signal *ready);
+// Sleeps while *ready is zero, until the deadline. May return early for no reason; never misses a wake.
+void
+aimdbp_idle(aimdbi_signal *ready, aimdb_time deadline);
+
 // Called in spin loops with a count that grows: a pause at first, then lets others run.
 AIMDBI_SHARED void
 aimdbp_relax(unsigned spins);

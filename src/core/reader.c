@@ -4,89 +4,16 @@
 
 #include "copy.h"
 #include "executor.h"
-#include "scratch.h"
-
-void
-aimdbi_reader_init(aimdb_reader *reader, aimdb_record *rec, enum aimdbi_reader_mode mode)
-{
-    size_t commit = load_acquire(&rec->commit_);
-    size_t start = commit & AIMDBI_COUNT;
-    while (rec->buffer != AIMDB_BUFFER_SPMC_RING) {
-        bool has_value =
-            load_acquire(&rec->whole_[(commit & AIMDBI_SLOT) != 0]) != AIMDBI_NEVER; // [L3]
-        size_t again = load_acquire(&rec->commit_);
-        if (again == commit) {
-            start -= has_value ? AIMDBI_STEP : 0; // the current value has not been seen [L3]
-            break;
-        }
-        commit = again; // the first pushes came between: whole_ may have been of a later one
-        start = commit & AIMDBI_COUNT;
-    }
-    *reader = (aimdb_reader){ .record_ = rec, .mode_ = { mode } };
-    store_relaxed(&reader->cursor_, start);
-}
-
-bool
-aimdbi_reader_is_ended(const aimdb_reader *reader)
-{
-    return turn_is_ended(reader->record_, reader_seen(reader));
-}
-
-bool
-aimdbi_reader_has_values(const aimdb_reader *reader)
-{
-    const aimdb_record *rec = reader->record_;
-    size_t seen = reader_seen(reader);
-    if (rec->buffer == AIMDB_BUFFER_SPMC_RING) {
-        return count_difference(load_acquire(&rec->commit_), seen) > 0;
-    }
-    return aimdbi_latest_has(rec, seen);
-}
-
-bool
-aimdbi_reader_has_news(const aimdb_reader *reader)
-{
-    return aimdbi_reader_has_values(reader) || aimdbi_reader_is_ended(reader);
-}
-
-size_t
-aimdbi_reader_pending(const aimdb_reader *reader)
-{
-    const aimdb_record *rec = reader->record_;
-    size_t seen = reader_seen(reader);
-    ptrdiff_t behind = count_difference(load_acquire(&rec->commit_) & AIMDBI_COUNT, seen);
-    if (behind <= 0) {
-        return 0;
-    }
-    return rec->buffer == AIMDB_BUFFER_SPMC_RING ? (size_t) behind / AIMDBI_STEP : 1;
-}
-
-bool
-aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp)
-{
-    aimdb_record *rec = reader->record_;
-    if (reader_competes(reader)) {
-        if (!aimdbi_mailbox_take(rec, scratch, ret_stamp)) {
-            return false;
-        }
-    } else {
-        size_t seen = load_relaxed(&reader->cursor_);
-        size_t push;
-        if (!aimdbi_latest_read(rec, seen, scratch, ret_stamp, &push)) {
-            return false;
-        }
-        count(&reader->skipped_, (push - seen) / AIMDBI_STEP - 1);
-        store_relaxed(&reader->cursor_, push);
-    }
-    count(&reader->received_, 1);
-    return true;
-}
+#include "statics.h"
 
 static aimdb_err
 subscribe(aimdb_record *rec, aimdb_reader *reader, enum aimdbi_reader_mode mode)
 {
     if (!rec || !reader) {
         return AIMDB_EINVAL;
+    }
+    if (is_static(rec)) {
+        return aimdbi_static_subscribe(rec, reader, mode == AIMDBI_TAKES);
     }
     if (!rec->db) {
         return AIMDB_ECLOSED;
@@ -95,7 +22,7 @@ subscribe(aimdb_record *rec, aimdb_reader *reader, enum aimdbi_reader_mode mode)
     if (gate) {
         return aimdbi_gate_pass(rec->db, gate, true);
     }
-    if (rec->buffer == AIMDB_BUFFER_NONE) {
+    if (rec->shape.buffer == AIMDB_BUFFER_NONE) {
         return AIMDB_ENOTSUP;
     }
     aimdbi_db_retain(rec->db);
@@ -124,66 +51,11 @@ aimdb_unsubscribe(aimdb_reader *reader)
     }
     aimdb_record *rec = reader->record_;
     *reader = (aimdb_reader){ 0 };
+    if (is_static(rec)) {
+        return;
+    }
     (void) fetch_add_relaxed(&rec->readers_, (size_t) -1); // relaxed: a figure for people
     aimdbi_db_release(rec->db);
-}
-
-// One attempt to read, as scratch memory allows: out is written only when a value is whole.
-struct attempt {
-    aimdb_reader *reader;
-    void *out;
-};
-
-static aimdb_err
-nothing_read(const aimdb_reader *reader)
-{
-    return aimdbi_reader_is_ended(reader) ? AIMDB_ECLOSED : AIMDB_EEMPTY;
-}
-
-static aimdb_err
-attempt_ring(aimdb_reader *reader, void *out, void *scratch)
-{
-    struct aimdbi_batch batch;
-    size_t cursor = load_relaxed(&reader->cursor_);
-    aimdbi_ring_read(reader->record_, &cursor, scratch, 1, NULL, &batch);
-    if (batch.lag > 0) {
-        store_relaxed(&reader->cursor_, cursor);
-        reader_count_lag(reader, batch.lag, 0);
-        return AIMDB_ELAGGED;
-    }
-    if (batch.count == 0) {
-        return nothing_read(reader);
-    }
-    copy_value(out, scratch, reader->record_->size);
-    store_relaxed(&reader->cursor_, cursor + AIMDBI_STEP);
-    count(&reader->received_, 1);
-    return AIMDB_OK;
-}
-
-static aimdb_err
-attempt_in_scratch(void *work, void *scratch)
-{
-    struct attempt *attempt = work;
-    if (attempt->reader->record_->buffer == AIMDB_BUFFER_SPMC_RING) {
-        return attempt_ring(attempt->reader, attempt->out, scratch);
-    }
-    if (!aimdbi_reader_read_one(attempt->reader, scratch, NULL)) {
-        return nothing_read(attempt->reader);
-    }
-    copy_value(attempt->out, scratch, attempt->reader->record_->size);
-    return AIMDB_OK;
-}
-
-static aimdb_err
-try_recv(aimdb_reader *reader, void *out)
-{
-    struct attempt attempt = { reader, out };
-    size_t size = reader->record_->size;
-    if (size <= 128) {
-        aimdb_word scratch[128 / sizeof(aimdb_word)];
-        return attempt_in_scratch(&attempt, scratch);
-    }
-    return aimdbi_with_scratch(size, sizeof(size_t), attempt_in_scratch, &attempt);
 }
 
 static aimdb_err
@@ -192,8 +64,11 @@ check_reader(const aimdb_reader *reader, const void *out, size_t size)
     if (!reader || !reader->record_ || !out) {
         return AIMDB_EINVAL;
     }
-    if (size != reader->record_->size) {
+    if (size != reader->record_->shape.size) {
         return AIMDB_ETYPE;
+    }
+    if (is_static(reader->record_)) {
+        return AIMDB_OK;
     }
     // What a closed database still holds may be read.
     size_t gate = load_relaxed(&reader->record_->db->gate_) & ~AIMDBI_GATE_CLOSING;
@@ -207,7 +82,7 @@ aimdb_err
 aimdb_try_recv(aimdb_reader *reader, void *out, size_t size)
 {
     aimdb_err err = check_reader(reader, out, size);
-    return err == AIMDB_OK ? try_recv(reader, out) : err;
+    return err == AIMDB_OK ? aimdbi_try_pull(reader, out) : err;
 }
 
 // Sleeps until there may be news for the reader.
@@ -235,50 +110,18 @@ aimdb_recv(aimdb_reader *reader, void *out, size_t size, aimdb_time deadline)
         return err;
     }
     for (;;) {
-        err = try_recv(reader, out);
+        err = aimdbi_try_pull(reader, out);
         if (err != AIMDB_EEMPTY) {
             return err;
+        }
+        if (is_static(reader->record_)) {
+            return AIMDB_ENOTSUP; // nobody would wake this thread
         }
         if (deadline != AIMDB_FOREVER && aimdbp_clock() >= deadline) {
             return AIMDB_ETIMEDOUT;
         }
         sleep_until_news(reader, deadline);
     }
-}
-
-static size_t
-drain_ring(aimdb_reader *reader, unsigned char *values, size_t max, uint64_t *missed)
-{
-    size_t size = reader->record_->size;
-    size_t cursor = load_relaxed(&reader->cursor_);
-    size_t taken = 0;
-    // A tight writer may overtake a small ring again and again: then what was missed is the answer.
-    for (int lags = 0; taken < max && lags < 8;) {
-        struct aimdbi_batch batch;
-        size_t before = cursor;
-        unsigned char *to = values + taken * size;
-        aimdbi_ring_read(reader->record_, &cursor, to, max - taken, NULL, &batch);
-        if (batch.lag > 0 && taken > 0) {
-            cursor = before; // the gap is reported by the next drain, before its first value
-            break;
-        }
-        if (batch.lag > 0) {
-            reader_count_lag(reader, batch.lag, (size_t) *missed);
-            *missed += batch.lag;
-            lags++;
-        }
-        if (batch.count == 0 && batch.lag == 0) {
-            break;
-        }
-        if (batch.first > 0) {
-            __builtin_memmove(to, to + batch.first * size, batch.count * size);
-        }
-        taken += batch.count;
-        cursor += batch.count * AIMDBI_STEP;
-    }
-    store_relaxed(&reader->cursor_, cursor);
-    count(&reader->received_, taken);
-    return taken;
 }
 
 size_t
@@ -288,42 +131,11 @@ aimdb_drain(aimdb_reader *reader, void *values, size_t size, size_t max, uint64_
         return 0;
     }
     uint64_t gaps = 0;
-    size_t taken = 0;
-    if (max == 0) {
-        // nothing was asked for, nothing is missed yet
-    } else if (reader->record_->buffer == AIMDB_BUFFER_SPMC_RING) {
-        taken = drain_ring(reader, values, max, &gaps);
-    } else {
-        taken = try_recv(reader, values) == AIMDB_OK ? 1 : 0;
-    }
+    size_t taken = aimdbi_drain(reader, values, max, &gaps);
     if (missed) {
         *missed = gaps;
     }
     return taken;
-}
-
-uint64_t
-aimdb_missed_by(const aimdb_reader *reader)
-{
-    return reader ? reader->lag_ : 0;
-}
-
-struct peek {
-    aimdb_record *rec;
-    void *out;
-    size_t seen;
-};
-
-static aimdb_err
-peek_in_scratch(void *work, void *scratch)
-{
-    struct peek *peek = work;
-    size_t push;
-    if (!aimdbi_latest_read(peek->rec, peek->seen, scratch, NULL, &push)) {
-        return AIMDB_EEMPTY;
-    }
-    copy_value(peek->out, scratch, peek->rec->size);
-    return AIMDB_OK;
 }
 
 aimdb_err
@@ -332,11 +144,15 @@ aimdb_peek(aimdb_record *record, void *out, size_t size)
     if (!record || !out) {
         return AIMDB_EINVAL;
     }
-    if (size != record->size) {
+    if (size != record->shape.size) {
         return AIMDB_ETYPE;
     }
-    if (record->buffer != AIMDB_BUFFER_SINGLE_LATEST && record->buffer != AIMDB_BUFFER_MAILBOX) {
+    if (record->shape.buffer != AIMDB_BUFFER_SINGLE_LATEST &&
+        record->shape.buffer != AIMDB_BUFFER_MAILBOX) {
         return AIMDB_ENOTSUP;
+    }
+    if (is_static(record)) {
+        return aimdbi_peek(record, out);
     }
     if (!record->db) {
         return AIMDB_EEMPTY;
@@ -348,10 +164,5 @@ aimdb_peek(aimdb_record *record, void *out, size_t size)
             return err;
         }
     }
-    struct peek peek = { record, out, load_acquire(&record->taken_) };
-    if (record->buffer == AIMDB_BUFFER_SINGLE_LATEST) {
-        // Older than anything the slots can hold.
-        peek.seen = (load_acquire(&record->commit_) - SIZE_MAX / 4) & AIMDBI_COUNT;
-    }
-    return aimdbi_with_scratch(size, sizeof(size_t), peek_in_scratch, &peek);
+    return aimdbi_peek(record, out);
 }

@@ -33,6 +33,18 @@ aimdbi_reader_pending(const aimdb_reader *reader);
 bool
 aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp);
 
+// One attempt: what aimdb_try_recv answers.
+aimdb_err
+aimdbi_try_pull(aimdb_reader *reader, void *out);
+
+// Takes up to max values; adds to *missed what was missed before the first of them.
+size_t
+aimdbi_drain(aimdb_reader *reader, void *values, size_t max, uint64_t *missed);
+
+// Copies the current value: AIMDB_OK, _EEMPTY, or _ENOTSUP of a ring.
+aimdb_err
+aimdbi_peek(aimdb_record *rec, void *out);
+
 // Counts a lag of a ring reader. Overruns without a value between them are one lag with the sum [R5]:
 // `so_far` is what this lag has counted already.
 static inline void
@@ -47,7 +59,7 @@ reader_count_lag(aimdb_reader *reader, size_t lag, size_t so_far)
 static inline bool
 reader_competes(const aimdb_reader *reader)
 {
-    return reader->record_->buffer == AIMDB_BUFFER_MAILBOX &&
+    return reader->record_->shape.buffer == AIMDB_BUFFER_MAILBOX &&
            (load_relaxed(&reader->mode_) & AIMDBI_MODE) == AIMDBI_TAKES; // relaxed: constant
 }
 
@@ -57,7 +69,7 @@ reader_seen(const aimdb_reader *reader)
 {
     if (reader_competes(reader)) {
         // relaxed: a stale one is found out by the claim
-        return load_relaxed(&reader->record_->taken_);
+        return load_relaxed(&takes_of(reader->record_)->taken_);
     }
     return load_relaxed(&reader->cursor_);
 }

@@ -3,6 +3,7 @@
 #include "db.h"
 #include "executor.h"
 #include "scratch.h"
+#include "statics.h"
 #include "turn.h"
 
 #define BATCH_BYTES 4096 // of values that pass a producer function before they are published
@@ -19,18 +20,43 @@ aimdbi_gate_pass(const aimdb *db, size_t gate, bool moves)
     return AIMDB_OK;
 }
 
+// What is left to do after a push that was not plainly AIMDB_OK.
+static __attribute__((noinline)) aimdb_err
+settle_push(aimdb_record *rec, aimdb_err answer)
+{
+    if (answer != AIMDBI_PUSHED_TO_SLEEPERS && answer != AIMDB_ECLOSED) {
+        return answer;
+    }
+    // A refused push may have been seen, and slept over.
+    if (load_relaxed(park_word(&rec->shape, &rec->cells)) & AIMDBI_PARKED) {
+        aimdbi_record_wake(rec);
+    }
+    return answer == AIMDB_ECLOSED ? answer : AIMDB_OK;
+}
+
+static inline aimdb_err
+push_told(aimdb_record *rec, const void *values, size_t count, size_t *ret_pushed)
+{
+    aimdb_err answer = AIMDB_ENOTSUP;
+    switch (rec->shape.buffer) {
+    case AIMDB_BUFFER_SPMC_RING:
+        answer = aimdbi_ring_push(&rec->shape, &rec->cells, values, count, ret_pushed);
+        break;
+    case AIMDB_BUFFER_SINGLE_LATEST:
+    case AIMDB_BUFFER_MAILBOX:
+        answer = aimdbi_latest_push(&rec->shape, &rec->cells, values, count);
+        break;
+    default:
+        break;
+    }
+    return __builtin_expect(answer == AIMDB_OK, 1) ? answer : settle_push(rec, answer);
+}
+
 aimdb_err
 aimdbi_record_push(aimdb_record *rec, const void *values, size_t count)
 {
-    switch (rec->buffer) {
-    case AIMDB_BUFFER_SPMC_RING:
-        return aimdbi_ring_push(rec, values, count);
-    case AIMDB_BUFFER_SINGLE_LATEST:
-    case AIMDB_BUFFER_MAILBOX:
-        return aimdbi_latest_push(rec, values, count);
-    default:
-        return AIMDB_ENOTSUP;
-    }
+    size_t pushed;
+    return push_told(rec, values, count, &pushed);
 }
 
 // Consumers of a mailbox compete: each push begins its round with another one, so that no place in
@@ -39,10 +65,10 @@ static struct aimdbi_input *
 first_to_wake(const aimdb_record *rec)
 {
     struct aimdbi_input *input = rec->inputs;
-    if (rec->buffer != AIMDB_BUFFER_MAILBOX || rec->consumers < 2) {
+    if (rec->shape.buffer != AIMDB_BUFFER_MAILBOX || rec->consumers < 2) {
         return input;
     }
-    size_t turn = (load_relaxed(&rec->commit_) / AIMDBI_STEP) % rec->consumers;
+    size_t turn = (load_relaxed(&rec->cells.commit_) / AIMDBI_STEP) % rec->consumers;
     for (; input && turn > 0; turn--) {
         input = input->next;
     }
@@ -52,7 +78,7 @@ first_to_wake(const aimdb_record *rec)
 void
 aimdbi_record_wake(aimdb_record *rec)
 {
-    if (!(fetch_and_acq_rel(park_word(rec), ~AIMDBI_PARKED) & AIMDBI_PARKED)) {
+    if (!(fetch_and_acq_rel(park_word(&rec->shape, &rec->cells), ~AIMDBI_PARKED) & AIMDBI_PARKED)) {
         return; // somebody else cleared it, and wakes
     }
     struct aimdbi_input *first = first_to_wake(rec);
@@ -88,7 +114,7 @@ call_producer(const struct passage *passage, void *value)
     aimdb_ctx ctx = { .db = rec->db, .from = rec, .user = rec->producer_user };
     aimdb_err err = rec->type->call_producer(&ctx, rec->producer, value);
     if (err != AIMDB_OK) {
-        (void) fetch_add_relaxed(&rec->refused_, 1); // relaxed: a figure
+        (void) fetch_add_relaxed(&rec->cells.refused_, 1); // relaxed: a figure
     }
     return err;
 }
@@ -99,12 +125,12 @@ pass_some(void *work, void *scratch)
 {
     struct passage *passage = work;
     aimdb_record *rec = passage->rec;
-    size_t room = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
+    size_t room = rec->shape.size < BATCH_BYTES ? BATCH_BYTES / rec->shape.size : 1;
     size_t some = passage->count < room ? passage->count : room;
     size_t accepted = 0;
     for (size_t i = 0; i < some; i++) {
-        unsigned char *value = (unsigned char *) scratch + accepted * rec->size;
-        __builtin_memcpy(value, passage->values + i * rec->size, rec->size);
+        unsigned char *value = (unsigned char *) scratch + accepted * rec->shape.size;
+        __builtin_memcpy(value, passage->values + i * rec->shape.size, rec->shape.size);
         aimdb_err err = call_producer(passage, value);
         if (err == AIMDB_OK) {
             accepted++;
@@ -112,13 +138,13 @@ pass_some(void *work, void *scratch)
             passage->first_error = err;
         }
     }
-    passage->values += some * rec->size;
+    passage->values += some * rec->shape.size;
     passage->count -= some;
     if (accepted == 0) {
         return AIMDB_OK;
     }
-    return passage->ret_pushed ? aimdbi_ring_push_told(rec, scratch, passage->ret_pushed)
-                               : aimdbi_record_push(rec, scratch, accepted);
+    size_t pushed;
+    return push_told(rec, scratch, accepted, passage->ret_pushed ? passage->ret_pushed : &pushed);
 }
 
 static aimdb_err
@@ -126,10 +152,10 @@ pass_all(struct passage *passage)
 {
     const aimdb_record *rec = passage->rec;
     while (passage->count > 0) {
-        size_t room = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
+        size_t room = rec->shape.size < BATCH_BYTES ? BATCH_BYTES / rec->shape.size : 1;
         size_t some = passage->count < room ? passage->count : room;
         aimdb_err err =
-            aimdbi_with_scratch(some * rec->size, rec->type->value_align, pass_some, passage);
+            aimdbi_with_scratch(some * rec->shape.size, rec->type->value_align, pass_some, passage);
         if (err != AIMDB_OK) {
             return err;
         }
@@ -143,7 +169,7 @@ static aimdb_err
 produce_through(aimdb_record *rec, const void *values, size_t count, size_t *ret_pushed)
 {
     struct passage passage = { rec, values, count, AIMDB_OK, ret_pushed };
-    if (rec->buffer == AIMDB_BUFFER_NONE) {
+    if (rec->shape.buffer == AIMDB_BUFFER_NONE) {
         return AIMDB_ENOTSUP;
     }
     struct aimdbi_frame *outer = aimdbp_current();
@@ -163,10 +189,20 @@ check_values(const aimdb_record *rec, const void *values, size_t size)
     if (__builtin_expect(!rec || !values, 0)) {
         return AIMDB_EINVAL;
     }
-    if (__builtin_expect(size != rec->size, 0)) {
-        return AIMDB_ETYPE;
+    if (__builtin_expect(size != rec->shape.accepts, 0)) {
+        return AIMDB_ETYPE; // or it is static
     }
     return __builtin_expect(rec->db != NULL, 1) ? AIMDB_OK : AIMDB_ECLOSED;
+}
+
+// What a failed check means: a static record takes the value another way.
+static __attribute__((noinline)) aimdb_err
+produce_elsewhere(aimdb_record *rec, const void *values, size_t size, size_t count, aimdb_err err)
+{
+    if (err != AIMDB_ETYPE || !is_static(rec)) {
+        return err;
+    }
+    return count > 0 ? aimdbi_static_produce(rec, values, size, count, 0) : AIMDB_OK;
 }
 
 static inline __attribute__((always_inline)) aimdb_err
@@ -189,7 +225,7 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size)
 {
     aimdb_err err = check_values(record, value, size);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
-        return err;
+        return produce_elsewhere(record, value, size, 1, err);
     }
     // relaxed: the buffer decides in the end whether a push comes before its close [turn.h INV-3]
     size_t gate = load_relaxed(&record->db->gate_);
@@ -212,7 +248,7 @@ aimdbi_produce_told(aimdb_record *record, const void *value, size_t size, size_t
         return err;
     }
     return record->producer ? produce_through(record, value, 1, ret_pushed)
-                            : aimdbi_ring_push_told(record, value, ret_pushed);
+                            : push_told(record, value, 1, ret_pushed);
 }
 
 aimdb_err
@@ -220,7 +256,7 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
 {
     aimdb_err err = check_values(record, values, size);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
-        return err;
+        return produce_elsewhere(record, values, size, count, err);
     }
     size_t gate = load_relaxed(&record->db->gate_); // relaxed: as in aimdb_produce
     if (__builtin_expect((gate & AIMDBI_GATE_SHUT) != 0, 0)) {
@@ -242,6 +278,9 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
         return AIMDB_EINVAL;
     }
     aimdb_err err = check_values(record, value, size);
+    if (err == AIMDB_ETYPE && is_static(record)) {
+        return aimdbi_static_produce(record, value, size, 1, ctx->db ? 0 : ctx->depth);
+    }
     if (err != AIMDB_OK) {
         return err;
     }
@@ -257,17 +296,23 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
 const char *
 aimdb_record_key(const aimdb_record *record)
 {
+    if (record && is_static(record)) {
+        return static_record(record)->key;
+    }
     return record ? record->key : NULL;
 }
 
 const aimdb_type *
 aimdb_record_type(const aimdb_record *record)
 {
+    if (record && is_static(record)) {
+        return static_record(record)->type;
+    }
     return record ? record->type : NULL;
 }
 
 aimdb_buffer
 aimdb_record_buffer(const aimdb_record *record)
 {
-    return record ? (aimdb_buffer) record->buffer : AIMDB_BUFFER_NONE;
+    return record ? (aimdb_buffer) record->shape.buffer : AIMDB_BUFFER_NONE;
 }

@@ -5,6 +5,7 @@
 
 #include <aimdb/metrics.h>
 #include <aimdb/record.h>
+#include <aimdb/shape.h>
 
 #include "port.h"
 
@@ -17,36 +18,25 @@ struct aimdbi_input; // db.h
 // what writers write, what readers write; a push touches the first two and its slot.
 struct aimdb_record {
     // Constant after the build.
-    aimdb *db;         // NULL before
-    aimdb_word *slots; // slot_mask + 1 slots of slot_words
+    struct aimdbi_shape shape;
+    aimdb *db; // NULL before
     const aimdb_type *type;
     aimdb_fn producer; // called by type->call_producer; NULL: none
     void *producer_user;
-    struct aimdbi_input *inputs; // of consumers and sources, in the order of registration
-    uint32_t size;               // bytes of a value
-    uint32_t slot_words; // words of a slot: the value, and with `stamp` the time of its push
-    uint32_t capacity;   // as configured
-    uint32_t slot_mask;
     // --- 64 bytes; the writers' line: written by whoever has the turn (turn.h), read by readers
-    aimdb_word reserve_;  // pushes announced
-    aimdb_word commit_;   // pushes complete
-    aimdb_word flags_;    // see turn.h; written by sleepers, closers and pinning readers
-    aimdb_word whole_[2]; // latest, mailbox: the push that each slot was announced for (latest.c)
-    aimdb_word refused_;  // any writer adds
-    aimdb_word last_at_;  // time of the last push, by whoever has the turn; with `stamp`
-    uint8_t buffer;       // aimdb_buffer; constant
-    bool one_writer;      // constant
-    bool stamp;           // constant
-    bool asymmetric;      // constant: which fences (turn.h)
-    uint32_t index;       // constant: place in the database
+    union {
+        struct aimdbi_cells cells;
+        struct aimdbi_stamped_cells stamped;
+    };
+    uint32_t index; // constant: place in the database
+    uint32_t bytes; // constant: of this allocation
     // --- 128 bytes; the readers' line
-    aimdb_word taken_;       // mailbox: the newest push that was taken; takers compete for it
-    aimdb_word overwritten_; // mailbox: pushes passed over by takes
-    aimdb_word waiters_;     // threads asleep in aimdb_recv, or about to be
-    aimdb_word readers_;     // subscribed right now
-    aimdbi_signal wakes_;    // counts wakes of those threads
-    uint32_t consumers;      // constant
-    size_t bytes;            // of this allocation
+    struct aimdbi_takes takes;
+    aimdb_word waiters_;         // threads asleep in aimdb_recv, or about to be
+    aimdb_word readers_;         // subscribed right now
+    struct aimdbi_input *inputs; // constant: of consumers and sources, as they were registered
+    aimdbi_signal wakes_;        // counts wakes of those threads
+    uint32_t consumers;          // constant
     union {
         struct aimdb_builder *builder; // until the build
         aimdb_word flushers_;          // from then on: threads in aimdb_produce_wait
@@ -62,6 +52,37 @@ struct aimdb_record {
 _Static_assert(sizeof(struct aimdb_record) <= 3 * AIMDBI_LINE || sizeof(void *) != 8,
                "a record is three cache lines and its key");
 
+// Static records have the same functions, and another body: static.h. With AIMDB_ONE_CORE there are no
+// others.
+static inline bool
+is_static(const aimdb_record *rec)
+{
+#ifdef AIMDB_ONE_CORE
+    (void) rec;
+    return true;
+#else
+    return __builtin_expect(rec->shape.accepts == AIMDBI_IS_STATIC, 0);
+#endif
+}
+
+static inline const struct aimdbi_static_record *
+static_record(const aimdb_record *rec)
+{
+    return (const struct aimdbi_static_record *) (const void *) rec;
+}
+
+static inline struct aimdbi_cells *
+cells_of(const aimdb_record *rec)
+{
+    return is_static(rec) ? static_record(rec)->cells : (struct aimdbi_cells *) &rec->cells;
+}
+
+static inline struct aimdbi_takes *
+takes_of(const aimdb_record *rec)
+{
+    return is_static(rec) ? static_record(rec)->takes : (struct aimdbi_takes *) &rec->takes;
+}
+
 // Values copied out of a ring in one go. Whole ones are out[first .. first + count).
 struct aimdbi_batch {
     size_t first;
@@ -70,7 +91,7 @@ struct aimdbi_batch {
     size_t there; // values that were there to be copied
 };
 
-// Pushes `count` values of rec->size bytes. The producer function has run.
+// Pushes `count` values of the record's size. The producer function has run.
 aimdb_err
 aimdbi_record_push(aimdb_record *rec, const void *values, size_t count);
 
@@ -78,29 +99,29 @@ aimdbi_record_push(aimdb_record *rec, const void *values, size_t count);
 aimdb_err
 aimdbi_produce_told(aimdb_record *record, const void *value, size_t size, size_t *ret_pushed);
 
-// Publishes: the slow half of a push, when somebody announced to be asleep.
+// The slow half of a push that found somebody announced to be asleep.
 void
 aimdbi_record_wake(aimdb_record *rec);
 
-// ring.c
+// ring.c. Pushes answer AIMDB_OK, an error, or AIMDBI_PUSHED_TO_SLEEPERS.
 aimdb_err
-aimdbi_ring_push(aimdb_record *rec, const void *values, size_t count);
-// Pushes one value; *ret_pushed is the count of pushes up to it, as commit_ has it.
-aimdb_err
-aimdbi_ring_push_told(aimdb_record *rec, const void *value, size_t *ret_pushed);
+aimdbi_ring_push(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, const void *values,
+                 size_t count, size_t *ret_pushed);
 void
-aimdbi_ring_read(const aimdb_record *rec, size_t *cursor, void *out, size_t max, uint64_t *stamps,
-                 struct aimdbi_batch *ret);
+aimdbi_ring_read(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
+                 void *out, size_t max, uint64_t *stamps, struct aimdbi_batch *ret);
 
 // latest.c: shared by SingleLatest and mailbox
 aimdb_err
-aimdbi_latest_push(aimdb_record *rec, const void *values, size_t count);
+aimdbi_latest_push(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, const void *values,
+                   size_t count);
 bool
-aimdbi_latest_has(const aimdb_record *rec, size_t seen);
+aimdbi_latest_has(const struct aimdbi_cells *cells, size_t seen);
 bool
-aimdbi_latest_read(aimdb_record *rec, size_t seen, void *out, uint64_t *ret_stamp,
-                   size_t *ret_push);
+aimdbi_latest_read(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t seen,
+                   void *out, uint64_t *ret_stamp, size_t *ret_push);
 bool
-aimdbi_mailbox_take(aimdb_record *rec, void *out, uint64_t *ret_stamp);
+aimdbi_mailbox_take(const struct aimdbi_shape *shape, struct aimdbi_cells *cells,
+                    struct aimdbi_takes *takes, void *out, uint64_t *ret_stamp);
 
 #endif

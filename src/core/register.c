@@ -64,7 +64,7 @@ link_input(struct aimdbi_input *input, aimdb_task *task, aimdb_record *record)
     *end = input;
     input->task = task;
     input->reader.record_ = record;
-    input->is_stamped = record->stamp;
+    input->is_stamped = record->shape.is_stamped;
     record->consumers += !task->is_source;
 }
 

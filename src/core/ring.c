@@ -19,73 +19,69 @@
 #include "turn.h"
 
 static inline aimdb_word *
-slot_of(const aimdb_record *rec, size_t count)
+slot_of(const struct aimdbi_shape *shape, size_t count)
 {
-    return rec->slots + ((count / AIMDBI_STEP) & rec->slot_mask) * rec->slot_words;
+    return shape->slots + ((count / AIMDBI_STEP) & shape->slot_mask) * shape->slot_words;
 }
 
 static inline void
-write_slot(aimdb_record *rec, size_t count, const void *value, uint64_t now)
+write_slot(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t count,
+           const void *value, uint64_t now)
 {
-    aimdb_word *slot = slot_of(rec, count);
-    copy_words_in(slot, value, rec->size);
-    if (__builtin_expect(rec->stamp, 0)) {
-        copy_words_in(slot + words_of(rec->size), &now, sizeof now);
-        store_relaxed(&rec->last_at_, (size_t) now); // relaxed: a figure for people
+    aimdb_word *slot = slot_of(shape, count);
+    copy_words_in(slot, value, shape->size);
+    if (__builtin_expect(shape->is_stamped, 0)) {
+        copy_words_in(slot + words_of(shape->size), &now, sizeof now);
+        stamp_cells(cells, now);
     }
 }
 
 // The most common push: one value. *ret_next is the count of pushes with it.
 static inline aimdb_err
-push_one(aimdb_record *rec, const void *value, uint64_t now, size_t *ret_next)
+push_one(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, const void *value,
+         uint64_t now, size_t *ret_next)
 {
-    aimdb_err err = turn_begin(rec, AIMDBI_STEP, ret_next);
+    aimdb_err err = turn_begin(shape, cells, AIMDBI_STEP, ret_next);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
         return err;
     }
     fence_release(); // [W1] pairs with [R1]: the announcement is seen before any word of the value
-    write_slot(rec, *ret_next - AIMDBI_STEP, value, now);
-    turn_end(rec, *ret_next);
-    return AIMDB_OK;
+    write_slot(shape, cells, *ret_next - AIMDBI_STEP, value, now);
+    return turn_end(shape, cells, *ret_next);
 }
 
 aimdb_err
-aimdbi_ring_push_told(aimdb_record *rec, const void *value, size_t *ret_pushed)
+aimdbi_ring_push(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, const void *values,
+                 size_t count, size_t *ret_pushed)
 {
-    return push_one(rec, value, rec->stamp ? (uint64_t) aimdbp_clock() : 0, ret_pushed);
-}
-
-aimdb_err
-aimdbi_ring_push(aimdb_record *rec, const void *values, size_t count)
-{
-    uint64_t now = __builtin_expect(rec->stamp, 0) ? (uint64_t) aimdbp_clock() : 0;
-    size_t next = 0;
+    uint64_t now = __builtin_expect(shape->is_stamped, 0) ? (uint64_t) aimdbp_clock() : 0;
     if (__builtin_expect(count == 1, 1)) {
-        return push_one(rec, values, now, &next);
+        return push_one(shape, cells, values, now, ret_pushed);
     }
-    aimdb_err err = turn_begin(rec, count * AIMDBI_STEP, &next);
+    aimdb_err err = turn_begin(shape, cells, count * AIMDBI_STEP, ret_pushed);
     if (__builtin_expect(err != AIMDB_OK, 0)) {
         return err;
     }
     fence_release(); // [W1]
     const unsigned char *value = values;
-    size_t slots = (size_t) rec->slot_mask + 1;
+    size_t slots = (size_t) shape->slot_mask + 1;
     size_t skipped = count > slots ? count - slots : 0; // they would be overwritten below
-    value += skipped * rec->size;
+    value += skipped * shape->size;
+    size_t next = *ret_pushed;
     for (size_t at = next - (count - skipped) * AIMDBI_STEP; at != next; at += AIMDBI_STEP) {
-        write_slot(rec, at, value, now);
-        value += rec->size;
+        write_slot(shape, cells, at, value, now);
+        value += shape->size;
     }
-    turn_end(rec, next);
-    return AIMDB_OK;
+    return turn_end(shape, cells, next);
 }
 
 // Moves a cursor past what the ring no longer holds. Returns how many values there are from there.
 static size_t
-skip_overrun(const aimdb_record *rec, size_t commit, size_t *cursor, struct aimdbi_batch *ret)
+skip_overrun(const struct aimdbi_shape *shape, size_t commit, size_t *cursor,
+             struct aimdbi_batch *ret)
 {
     ptrdiff_t behind = count_difference(commit, *cursor);
-    ptrdiff_t held = (ptrdiff_t) (rec->capacity * AIMDBI_STEP);
+    ptrdiff_t held = (ptrdiff_t) (shape->capacity * AIMDBI_STEP);
     if (behind <= 0) {
         return 0; // INV-R2
     }
@@ -99,12 +95,13 @@ skip_overrun(const aimdb_record *rec, size_t commit, size_t *cursor, struct aimd
 
 // Throws away what the writer may have touched during the copy.
 static void
-drop_overtaken(const aimdb_record *rec, size_t *cursor, struct aimdbi_batch *ret)
+drop_overtaken(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
+               struct aimdbi_batch *ret)
 {
     fence_acquire(); // [R1] pairs with [W1]
     // relaxed: ordered by [R1]
-    size_t announced = load_relaxed(&rec->reserve_) & AIMDBI_COUNT;
-    size_t slots = ((size_t) rec->slot_mask + 1) * AIMDBI_STEP;
+    size_t announced = load_relaxed(&cells->reserve_) & AIMDBI_COUNT;
+    size_t slots = ((size_t) shape->slot_mask + 1) * AIMDBI_STEP;
     ptrdiff_t over = count_difference(announced - slots, *cursor);
     if (over <= 0) {
         return;
@@ -117,10 +114,10 @@ drop_overtaken(const aimdb_record *rec, size_t *cursor, struct aimdbi_batch *ret
         *cursor += (size_t) over;
         return;
     }
-    size_t oldest = announced - rec->capacity * AIMDBI_STEP;
+    size_t oldest = announced - shape->capacity * AIMDBI_STEP;
     // A batch larger than the ring may be in flight, and may yet be withdrawn by a close: never go
     // past what is committed.
-    size_t commit = load_acquire(&rec->commit_); // [R2]
+    size_t commit = load_acquire(&cells->commit_); // [R2]
     if (count_difference(oldest, commit) > 0) {
         oldest = commit;
     }
@@ -133,12 +130,12 @@ drop_overtaken(const aimdb_record *rec, size_t *cursor, struct aimdbi_batch *ret
 // what was copied: the caller advances it value by value as it hands them on. With max 1 a lag is
 // returned alone, so that it can be reported before the value that follows it [R4].
 void
-aimdbi_ring_read(const aimdb_record *rec, size_t *cursor, void *out, size_t max, uint64_t *stamps,
-                 struct aimdbi_batch *ret)
+aimdbi_ring_read(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
+                 void *out, size_t max, uint64_t *stamps, struct aimdbi_batch *ret)
 {
     *ret = (struct aimdbi_batch){ 0 };
-    size_t commit = load_acquire(&rec->commit_); // [R2] pairs with [T3]
-    size_t there = skip_overrun(rec, commit, cursor, ret);
+    size_t commit = load_acquire(&cells->commit_); // [R2] pairs with [T3]
+    size_t there = skip_overrun(shape, commit, cursor, ret);
     if (there == 0 || (max == 1 && ret->lag > 0)) {
         return;
     }
@@ -146,12 +143,12 @@ aimdbi_ring_read(const aimdb_record *rec, size_t *cursor, void *out, size_t max,
     ret->count = there < max ? there : max;
     unsigned char *to = out;
     for (size_t i = 0; i < ret->count; i++) {
-        const aimdb_word *slot = slot_of(rec, *cursor + i * AIMDBI_STEP);
-        copy_words_out(to, slot, rec->size);
+        const aimdb_word *slot = slot_of(shape, *cursor + i * AIMDBI_STEP);
+        copy_words_out(to, slot, shape->size);
         if (stamps) {
-            copy_words_out(&stamps[i], slot + words_of(rec->size), sizeof stamps[i]);
+            copy_words_out(&stamps[i], slot + words_of(shape->size), sizeof stamps[i]);
         }
-        to += rec->size;
+        to += shape->size;
     }
-    drop_overtaken(rec, cursor, ret);
+    drop_overtaken(shape, cells, cursor, ret);
 }

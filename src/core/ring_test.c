@@ -72,8 +72,8 @@ static void
 wind_to_the_end(struct fixture *f)
 {
     size_t near_the_end = (size_t) 0 - 3 * AIMDBI_STEP;
-    store_relaxed(&f->record.raw->reserve_, near_the_end);
-    store_relaxed(&f->record.raw->commit_, near_the_end);
+    store_relaxed(&f->record.raw->cells.reserve_, near_the_end);
+    store_relaxed(&f->record.raw->cells.commit_, near_the_end);
 }
 
 // proves R4, R5: order, lag and capacity are the same across the wrap of the counters
@@ -128,8 +128,9 @@ a_writer_stopped_in_mid_push_holds_up_no_reader(void **state)
         open_ring(&f, capacity, false);
         assert_int_equal(number_subscribe(f.record, &reader), AIMDB_OK);
         push(&f, 0, capacity);
-        size_t reserve = load_relaxed(&f.record.raw->reserve_);
-        store_relaxed(&f.record.raw->reserve_, reserve + AIMDBI_STEP); // announced, not committed
+        size_t reserve = load_relaxed(&f.record.raw->cells.reserve_);
+        store_relaxed(&f.record.raw->cells.reserve_,
+                      reserve + AIMDBI_STEP); // announced, not committed
         // The oldest one may be gone, if the slots are all in use; the others are there.
         bool gone = (capacity & (capacity - 1)) == 0 && capacity > 1;
         if (gone) {
@@ -140,7 +141,7 @@ a_writer_stopped_in_mid_push_holds_up_no_reader(void **state)
             assert_int_equal(take(&reader), n);
         }
         assert_int_equal(nothing(&reader), AIMDB_EEMPTY);
-        store_relaxed(&f.record.raw->reserve_, reserve);
+        store_relaxed(&f.record.raw->cells.reserve_, reserve);
         number_unsubscribe(&reader);
         close_ring(&f);
     }
@@ -182,14 +183,14 @@ a_push_in_flight_at_the_close_is_still_delivered(void **state)
     aimdb_record *rec = f.record.raw;
     assert_int_equal(number_subscribe(f.record, &reader), AIMDB_OK);
     push(&f, 0, 1);
-    size_t next = load_relaxed(&rec->commit_) + AIMDBI_STEP;
-    store_relaxed(&rec->reserve_, next); // announced
+    size_t next = load_relaxed(&rec->cells.commit_) + AIMDBI_STEP;
+    store_relaxed(&rec->cells.reserve_, next); // announced
     aimdbi_turn_close_begin(rec);
     aimdbi_turn_close_end(rec);
     assert_int_equal(take(&reader), 0);
     assert_int_equal(nothing(&reader), AIMDB_EEMPTY);
-    store_relaxed(&rec->slots[1], 42);
-    store_release(&rec->commit_, next);
+    store_relaxed(&rec->shape.slots[1], 42);
+    store_release(&rec->cells.commit_, next);
     assert_int_equal(take(&reader), 42);
     assert_int_equal(nothing(&reader), AIMDB_ECLOSED);
     number_unsubscribe(&reader);

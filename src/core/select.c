@@ -44,8 +44,13 @@ check_readers(aimdb_reader *const *readers, size_t n)
         return AIMDB_EINVAL;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!readers[i] || !readers[i]->record_ ||
-            readers[i]->record_->db != readers[0]->record_->db) {
+        if (!readers[i] || !readers[i]->record_) {
+            return AIMDB_EINVAL;
+        }
+        if (is_static(readers[i]->record_)) {
+            return AIMDB_ENOTSUP; // nobody would wake this thread
+        }
+        if (readers[i]->record_->db != readers[0]->record_->db) {
             return AIMDB_EINVAL;
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources, and what callbacks of all kinds may ask of their context. Source: SPEC D7, section 11.
 #include "latency.h"
+#include "statics.h"
 #include "task.h"
 
 static aimdb_time
@@ -48,6 +49,9 @@ aimdb_user(const aimdb_ctx *ctx)
 aimdb_time
 aimdb_now(const aimdb_ctx *ctx)
 {
+    if (ctx && !ctx->db) {
+        return ctx->static_task ? ctx->now : aimdbp_clock();
+    }
     return ctx ? clock_of(ctx->db) : aimdbp_clock();
 }
 
@@ -62,6 +66,9 @@ later(aimdb_time from, aimdb_time by)
 aimdb_time
 aimdb_every(aimdb_ctx *ctx, aimdb_time period)
 {
+    if (ctx && !ctx->db) {
+        return aimdbi_static_every(ctx, period);
+    }
     aimdb_time now = aimdb_now(ctx);
     aimdb_time step = period > 0 ? period : 1;
     if (!ctx || !ctx->task || !ctx->task->is_source) {

@@ -147,7 +147,7 @@ hand_on(struct aimdbi_input *input, const struct block *block, struct run *run)
             return DEFERRED;
         }
         flush_note(input);
-        value += reader->record_->size;
+        value += reader->record_->shape.size;
     }
     return FULL;
 }
@@ -179,7 +179,7 @@ deliver_ring(struct aimdbi_input *input, unsigned char *scratch, struct run *run
     aimdb_reader *reader = &input->reader;
     const aimdb_record *rec = reader->record_;
     uint64_t stamps[BATCH];
-    size_t fit = rec->size < BATCH_BYTES ? BATCH_BYTES / rec->size : 1;
+    size_t fit = rec->shape.size < BATCH_BYTES ? BATCH_BYTES / rec->shape.size : 1;
     size_t most = fit < BATCH ? fit : BATCH;
     while (run->left > 0) {
         struct aimdbi_batch batch;
@@ -187,7 +187,8 @@ deliver_ring(struct aimdbi_input *input, unsigned char *scratch, struct run *run
         size_t block = input->block > 0 ? input->block : 1;
         size_t wanted = block < run->left ? block : run->left;
         input->block = (uint16_t) block;
-        aimdbi_ring_read(rec, &cursor, scratch, wanted, input->is_stamped ? stamps : NULL, &batch);
+        aimdbi_ring_read(&rec->shape, &rec->cells, &cursor, scratch, wanted,
+                         input->is_stamped ? stamps : NULL, &batch);
         store_relaxed(&reader->cursor_, cursor);
         if (batch.lag > 0) {
             reader_count_lag(reader, batch.lag, reader->lag_);
@@ -196,7 +197,7 @@ deliver_ring(struct aimdbi_input *input, unsigned char *scratch, struct run *run
         } else if (batch.count == 0) {
             return DRY;
         }
-        struct block copied = { .value = scratch + batch.first * rec->size,
+        struct block copied = { .value = scratch + batch.first * rec->shape.size,
                                 .stamps = input->is_stamped ? stamps + batch.first : NULL,
                                 .values = batch.count };
         // One value that was alone cannot become stale.
@@ -238,7 +239,7 @@ deliver_latest(struct aimdbi_input *input, unsigned char *scratch, struct run *r
 static enum flow
 deliver_input(struct aimdbi_input *input, unsigned char *scratch, struct run *run)
 {
-    return input->reader.record_->buffer == AIMDB_BUFFER_SPMC_RING
+    return input->reader.record_->shape.buffer == AIMDB_BUFFER_SPMC_RING
                ? deliver_ring(input, scratch, run)
                : deliver_latest(input, scratch, run);
 }
@@ -364,7 +365,7 @@ adapt_look_away(aimdb_task *task, size_t passed)
     bool is_fast = passed >= STREAM;
     for (size_t i = 0; i < task->input_count; i++) {
         const aimdb_record *rec = task->inputs[i].reader.record_;
-        if (rec->buffer == AIMDB_BUFFER_SPMC_RING && passed > rec->capacity / 4) {
+        if (rec->shape.buffer == AIMDB_BUFFER_SPMC_RING && passed > rec->shape.capacity / 4) {
             is_fast = false;
         }
     }

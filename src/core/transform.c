@@ -27,7 +27,7 @@ derive(void *work, void *scratch)
 {
     const struct derivation *derivation = work;
     const aimdb_task *task = derivation->ctx->task;
-    size_t size = task->out->size;
+    size_t size = task->out->shape.size;
     __builtin_memset(scratch, 0, size);
     if (!task->derive(derivation->ctx, task->fn, derivation->in, scratch)) {
         return AIMDB_OK;
@@ -85,13 +85,13 @@ arrows_into(aimdb_record *rec) // how many, from records that were not taken awa
 static aimdb_word *
 link_of(aimdb_record *rec) // the next on the stack; later the next on a walk
 {
-    return &rec->taken_;
+    return &rec->takes.taken_;
 }
 
 static aimdb_word *
 walk_of(aimdb_record *rec) // the number of the walk that came by
 {
-    return &rec->overwritten_;
+    return &rec->takes.overwritten_;
 }
 
 static void
@@ -186,7 +186,7 @@ check_targets(aimdb_builder *builder, const aimdb_record *rec)
 {
     for (const struct aimdbi_input *input = rec->inputs; input; input = input->next) {
         const aimdb_task *task = input->task;
-        if (is_transform(task) && task->out->buffer == AIMDB_BUFFER_NONE) {
+        if (is_transform(task) && task->out->shape.buffer == AIMDB_BUFFER_NONE) {
             aimdbi_mistake(builder, true, task->out->key, "a transform into it, but no buffer");
         }
     }

@@ -17,6 +17,8 @@
 //           sees it. If a push was in flight when it was set, the sleeper issues the heavy fence and
 //           looks again, against the push's light fence between commit and its look at the flag.
 //
+// One core (AIMDB_ONE_CORE): the turn is what masked interrupts or one writer leave of it; see below.
+//
 // One writer: the announcement is a plain store, nothing is locked, the writer is wait-free. The
 // flags live in flags_, and the writer's two looks at it (after announcing: CLOSED; after committing:
 // PARKED) are ordered by light fences against the heavy fence of the closer and of the sleeper.
@@ -59,10 +61,20 @@ count_difference(size_t a, size_t b)
     return (ptrdiff_t) (a - b);
 }
 
+// A push was published, and somebody announced to be asleep: the caller of the push wakes them.
+#define AIMDBI_PUSHED_TO_SLEEPERS ((aimdb_err) 1)
+
 static inline void
-fence_light(const aimdb_record *rec)
+stamp_cells(struct aimdbi_cells *cells, uint64_t now)
 {
-    if (__builtin_expect(rec->asymmetric, 1)) {
+    // relaxed: a figure for people
+    store_relaxed(&((struct aimdbi_stamped_cells *) (void *) cells)->last_at_, (size_t) now);
+}
+
+static inline void
+fence_light(const struct aimdbi_shape *shape)
+{
+    if (__builtin_expect(shape->asymmetric, 1)) {
         fence_compiler();
     } else {
         fence_seq_cst();
@@ -70,9 +82,9 @@ fence_light(const aimdb_record *rec)
 }
 
 static inline void
-fence_heavy(const aimdb_record *rec)
+fence_heavy(const struct aimdbi_shape *shape)
 {
-    if (rec->asymmetric) {
+    if (shape->asymmetric) {
         aimdbp_fence_heavy();
     } else {
         fence_seq_cst();
@@ -80,20 +92,59 @@ fence_heavy(const aimdb_record *rec)
 }
 
 static inline aimdb_word *
-park_word(aimdb_record *rec)
+park_word(const struct aimdbi_shape *shape, struct aimdbi_cells *cells)
 {
-    return rec->one_writer ? &rec->flags_ : &rec->reserve_;
+    return shape->one_writer ? &cells->flags_ : &cells->reserve_;
 }
+
+#ifdef AIMDB_ONE_CORE
+
+// One core: interrupts are masked during a push, or there is one writer. A push that finds another one
+// in flight has interrupted it all the same, from a handler that cannot be masked or in spite of
+// one_writer: waiting for it would be for ever [P3].
+static inline aimdb_err
+turn_begin(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t add,
+           size_t *ret_next)
+{
+    (void) shape;
+    size_t now = load_relaxed(&cells->commit_) & AIMDBI_COUNT;
+    if (__builtin_expect(load_relaxed(&cells->reserve_) != now, 0)) {
+        return AIMDB_EBUSY;
+    }
+    *ret_next = now + add;
+    store_relaxed(&cells->reserve_, now + add);
+    return AIMDB_OK;
+}
+
+static inline aimdb_err
+turn_end(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t commit)
+{
+    (void) shape;
+    store_release(&cells->commit_, commit); // [T3] pairs with [T1], [R2]
+    return AIMDB_OK;
+}
+
+// Nothing ends: there is no close.
+static inline bool
+turn_is_ended(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t count_seen)
+{
+    (void) shape;
+    (void) cells;
+    (void) count_seen;
+    return false;
+}
+
+#else
 
 // Takes the turn for `add` (in steps) pushes; *ret_next is what reserve_ was set to, in counts.
 static inline aimdb_err
-turn_begin_any(aimdb_record *rec, size_t add, size_t *ret_next)
+turn_begin_any(struct aimdbi_cells *cells, size_t add, size_t *ret_next)
 {
     for (unsigned spins = 0;; spins++) {
-        size_t now = load_acquire(&rec->commit_) & AIMDBI_COUNT; // [T1] pairs with [T3]
+        size_t now = load_acquire(&cells->commit_) & AIMDBI_COUNT; // [T1] pairs with [T3]
         size_t expected = now;
         // relaxed: the turn orders nothing by itself; [T1] did, and [W1] follows
-        if (cas_relaxed(&rec->reserve_, &expected, now + add)) {
+        if (cas_relaxed(&cells->reserve_, &expected, now + add)) {
             *ret_next = now + add;
             return AIMDB_OK;
         }
@@ -101,7 +152,7 @@ turn_begin_any(aimdb_record *rec, size_t add, size_t *ret_next)
             return AIMDB_ECLOSED;
         }
         if (expected == (now | AIMDBI_PARKED) &&
-            cas_relaxed(&rec->reserve_, &expected, (now + add) | AIMDBI_PARKED)) {
+            cas_relaxed(&cells->reserve_, &expected, (now + add) | AIMDBI_PARKED)) {
             *ret_next = now + add;
             return AIMDB_OK;
         }
@@ -111,47 +162,49 @@ turn_begin_any(aimdb_record *rec, size_t add, size_t *ret_next)
 
 // What a one-writer push does when it finds the record closed after it announced.
 aimdb_err
-aimdbi_turn_withdraw(aimdb_record *rec, size_t now);
+aimdbi_turn_withdraw(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t now);
 
 static inline aimdb_err
-turn_begin_one(aimdb_record *rec, size_t add, size_t *ret_next)
+turn_begin_one(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t add,
+               size_t *ret_next)
 {
-    size_t now = load_relaxed(&rec->commit_) & AIMDBI_COUNT; // relaxed: only this thread writes it
+    size_t now =
+        load_relaxed(&cells->commit_) & AIMDBI_COUNT; // relaxed: only this thread writes it
 #ifndef NDEBUG
-    AIMDBI_REQUIRE(!(fetch_or_acq_rel(&rec->flags_, AIMDBI_WRITING) & AIMDBI_WRITING),
+    AIMDBI_REQUIRE(!(fetch_or_acq_rel(&cells->flags_, AIMDBI_WRITING) & AIMDBI_WRITING),
                    "a one_writer record has a second writer (SPEC P3)");
 #endif
-    store_relaxed(&rec->reserve_, now + add); // relaxed: ordered by [T2], [W1]
-    fence_light(rec);                         // [T2] pairs with the heavy fence of the closer [C1]
-    if (__builtin_expect((load_relaxed(&rec->flags_) & AIMDBI_CLOSED) != 0, 0)) {
-        return aimdbi_turn_withdraw(rec, now);
+    store_relaxed(&cells->reserve_, now + add); // relaxed: ordered by [T2], [W1]
+    fence_light(shape); // [T2] pairs with the heavy fence of the closer [C1]
+    if (__builtin_expect((load_relaxed(&cells->flags_) & AIMDBI_CLOSED) != 0, 0)) {
+        return aimdbi_turn_withdraw(shape, cells, now);
     }
     *ret_next = now + add;
     return AIMDB_OK;
 }
 
 static inline aimdb_err
-turn_begin(aimdb_record *rec, size_t add, size_t *ret_next)
+turn_begin(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t add,
+           size_t *ret_next)
 {
-    return rec->one_writer ? turn_begin_one(rec, add, ret_next)
-                           : turn_begin_any(rec, add, ret_next);
+    return shape->one_writer ? turn_begin_one(shape, cells, add, ret_next)
+                             : turn_begin_any(cells, add, ret_next);
 }
 
-// Publishes what was written, ends the turn, and wakes whoever announced to sleep.
-static inline void
-turn_end(aimdb_record *rec, size_t commit)
+// Publishes what was written, and ends the turn. AIMDB_OK, or AIMDBI_PUSHED_TO_SLEEPERS.
+static inline aimdb_err
+turn_end(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t commit)
 {
-    store_release(&rec->commit_, commit); // [T3] pairs with [T1], [R2]
+    store_release(&cells->commit_, commit); // [T3] pairs with [T1], [R2]
 #ifndef NDEBUG
-    if (rec->one_writer) {
-        (void) fetch_and_acq_rel(&rec->flags_, ~AIMDBI_WRITING);
+    if (shape->one_writer) {
+        (void) fetch_and_acq_rel(&cells->flags_, ~AIMDBI_WRITING);
     }
 #endif
-    fence_light(rec); // [T4] pairs with the heavy fence of the sleeper [S1]
+    fence_light(shape); // [T4] pairs with the heavy fence of the sleeper [S1]
     // relaxed: ordered by [T4]; a stale clear flag is what [S1] rules out
-    if (__builtin_expect((load_relaxed(park_word(rec)) & AIMDBI_PARKED) != 0, 0)) {
-        aimdbi_record_wake(rec);
-    }
+    bool is_parked = (load_relaxed(park_word(shape, cells)) & AIMDBI_PARKED) != 0;
+    return __builtin_expect(is_parked, 0) ? AIMDBI_PUSHED_TO_SLEEPERS : AIMDB_OK;
 }
 
 // Sets PARKED for somebody who is about to sleep until the count of commit_ differs from
@@ -160,9 +213,9 @@ turn_end(aimdb_record *rec, size_t commit)
 static inline bool
 park_mark(aimdb_record *rec, size_t count_seen)
 {
-    size_t was = fetch_or_acq_rel(park_word(rec), AIMDBI_PARKED);
+    size_t was = fetch_or_acq_rel(park_word(&rec->shape, &rec->cells), AIMDBI_PARKED);
     // With no push in flight the next one finds PARKED in its compare-and-swap.
-    return !rec->one_writer && (was & (AIMDBI_COUNT | AIMDBI_CLOSED)) == count_seen;
+    return !rec->shape.one_writer && (was & (AIMDBI_COUNT | AIMDBI_CLOSED)) == count_seen;
 }
 
 // The same for one record: with the fence. Returns false when the caller must look again.
@@ -172,21 +225,21 @@ park_announce(aimdb_record *rec, size_t count_seen)
     if (park_mark(rec, count_seen)) {
         return true;
     }
-    fence_heavy(rec); // [S1] pairs with [T4]
+    fence_heavy(&rec->shape); // [S1] pairs with [T4]
     return false;
 }
 
 // True when no further push can come after `count_seen`, which the reader has reached.
 static inline bool
-turn_is_ended(const aimdb_record *rec, size_t count_seen)
+turn_is_ended(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t count_seen)
 {
-    if (rec->one_writer) {
+    if (shape->one_writer) {
         // acquire: pairs with [C2], so that reserve_ is at least as new as what the closer saw
-        return (load_acquire(&rec->flags_) & AIMDBI_ENDED) != 0 &&
-               load_relaxed(&rec->reserve_) == count_seen;
+        return (load_acquire(&cells->flags_) & AIMDBI_ENDED) != 0 &&
+               load_relaxed(&cells->reserve_) == count_seen;
     }
     // relaxed: the count and CLOSED are one word; what it counts was acquired through commit_
-    return (load_relaxed(&rec->reserve_) & (AIMDBI_COUNT | AIMDBI_CLOSED)) ==
+    return (load_relaxed(&cells->reserve_) & (AIMDBI_COUNT | AIMDBI_CLOSED)) ==
            (count_seen | AIMDBI_CLOSED);
 }
 
@@ -196,5 +249,7 @@ void
 aimdbi_turn_close_begin(aimdb_record *rec);
 void
 aimdbi_turn_close_end(aimdb_record *rec);
+
+#endif // AIMDB_ONE_CORE
 
 #endif

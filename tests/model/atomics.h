@@ -6,10 +6,6 @@
 
 #include <aimdb/base.h>
 
-typedef struct aimdbi_signal {
-    uint32_t signal_;
-} aimdbi_signal;
-
 enum model_order { MODEL_RELAXED, MODEL_ACQUIRE, MODEL_RELEASE, MODEL_ACQ_REL };
 
 enum model_change { MODEL_ADD, MODEL_OR, MODEL_AND, MODEL_XOR, MODEL_SWAP };
@@ -99,6 +95,18 @@ signal_cas_acquire(aimdbi_signal *signal, uint32_t *expected, uint32_t value)
     bool done = model_cas(signal, sizeof *signal, &wide, value, MODEL_ACQUIRE, MODEL_RELAXED);
     *expected = (uint32_t) wide;
     return done;
+}
+
+static inline uint32_t
+signal_or_acq_rel(aimdbi_signal *signal, uint32_t bits)
+{
+    return (uint32_t) model_rmw(signal, sizeof *signal, MODEL_OR, bits, MODEL_ACQ_REL);
+}
+
+static inline uint32_t
+signal_exchange_acq_rel(aimdbi_signal *signal, uint32_t value)
+{
+    return (uint32_t) model_rmw(signal, sizeof *signal, MODEL_SWAP, value, MODEL_ACQ_REL);
 }
 
 static inline void

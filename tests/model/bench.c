@@ -14,22 +14,22 @@ static void
 name_words(const struct bench *b)
 {
     const aimdb_record *rec = b->rec;
-    model_name(&rec->reserve_, "", "reserve_");
-    model_name(&rec->commit_, "", "commit_");
-    model_name(&rec->flags_, "", "flags_");
-    model_name(&rec->whole_[0], "", "whole_[0]");
-    model_name(&rec->whole_[1], "", "whole_[1]");
-    model_name(&rec->taken_, "", "taken_");
-    model_name(&rec->overwritten_, "", "overwritten_");
+    model_name(&rec->cells.reserve_, "", "reserve_");
+    model_name(&rec->cells.commit_, "", "commit_");
+    model_name(&rec->cells.flags_, "", "flags_");
+    model_name(&rec->cells.whole_[0], "", "whole_[0]");
+    model_name(&rec->cells.whole_[1], "", "whole_[1]");
+    model_name(&rec->takes.taken_, "", "taken_");
+    model_name(&rec->takes.overwritten_, "", "overwritten_");
     model_name(&rec->waiters_, "", "waiters_");
     model_name(&rec->readers_, "", "readers_");
     model_name(&rec->wakes_, "", "wakes_");
     static const char *const slots[] = { "slot 0", "slot 1", "slot 2", "slot 3" };
     static const char *const rests[] = { " of slot 0", " of slot 1", " of slot 2", " of slot 3" };
-    for (size_t i = 0; i <= rec->slot_mask && i < 4; i++) {
-        model_name(&rec->slots[i * rec->slot_words], "", slots[i]);
-        if (rec->slot_words > 1) {
-            model_name(&rec->slots[i * rec->slot_words + 1], "word 1", rests[i]);
+    for (size_t i = 0; i <= rec->shape.slot_mask && i < 4; i++) {
+        model_name(&rec->shape.slots[i * rec->shape.slot_words], "", slots[i]);
+        if (rec->shape.slot_words > 1) {
+            model_name(&rec->shape.slots[i * rec->shape.slot_words + 1], "word 1", rests[i]);
         }
     }
     model_name(&b->db->gate_, "db.", "gate_");
@@ -126,7 +126,7 @@ check_mailbox(struct bench *b)
     for (size_t i = 0; i < sizeof b->was_taken; i++) {
         taken += b->was_taken[i];
     }
-    size_t pending = load_relaxed(&b->rec->taken_) / AIMDBI_STEP != total_accepted(b);
+    size_t pending = load_relaxed(&b->rec->takes.taken_) / AIMDBI_STEP != total_accepted(b);
     MODEL_REQUIRE(err == AIMDB_OK && stats.produced == total_accepted(b), "%zu produced, not %zu",
                   (size_t) stats.produced, total_accepted(b));
     MODEL_REQUIRE(taken + stats.overwritten <= stats.produced &&

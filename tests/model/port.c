@@ -64,3 +64,15 @@ aimdbp_panic(const char *file, int line, const char *text)
 {
     model_fail("%s:%d: %s", file, line, text);
 }
+
+void
+aimdbp_wake(aimdbi_signal *ready)
+{
+    aimdbp_wake_all(ready);
+}
+
+void
+aimdbp_idle(aimdbi_signal *ready, aimdb_time deadline)
+{
+    aimdbp_wait(ready, 0, deadline);
+}

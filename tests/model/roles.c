@@ -25,7 +25,7 @@ bench_got_value(struct bench *b, const aimdb_reader *reader, struct account *acc
     if (reader_competes(reader)) {
         MODEL_REQUIRE(!b->was_taken[value->id], "value %zu was taken twice", value->id);
         b->was_taken[value->id] = true;
-        position = model_known(&b->rec->taken_) / AIMDBI_STEP - 1; // its own take
+        position = model_known(&b->rec->takes.taken_) / AIMDBI_STEP - 1; // its own take
     }
     MODEL_REQUIRE(position < POSITIONS, "a position beyond all pushes: %zd", (ptrdiff_t) position);
     MODEL_REQUIRE(b->at[position] == 0 || b->at[position] == value->id,
@@ -104,8 +104,8 @@ known_news(const struct bench *b, int self)
     const aimdb_record *rec = b->rec;
     const aimdb_reader *reader = &b->readers[self];
     bool takes = reader_competes(reader);
-    size_t seen = takes ? model_known(&rec->taken_) : load_relaxed(&reader->cursor_);
-    return count_difference(model_known(&rec->commit_) & AIMDBI_COUNT, seen);
+    size_t seen = takes ? model_known(&rec->takes.taken_) : load_relaxed(&reader->cursor_);
+    return count_difference(model_known(&rec->cells.commit_) & AIMDBI_COUNT, seen);
 }
 
 // Counts what an attempt to read returned.

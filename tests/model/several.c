@@ -218,15 +218,15 @@ static const struct aimdbi_executor_ops several_ops = {
 static void
 name_record(const aimdb_record *rec, const char *prefix)
 {
-    model_name(&rec->reserve_, prefix, "reserve_");
-    model_name(&rec->commit_, prefix, "commit_");
-    model_name(&rec->flags_, prefix, "flags_");
+    model_name(&rec->cells.reserve_, prefix, "reserve_");
+    model_name(&rec->cells.commit_, prefix, "commit_");
+    model_name(&rec->cells.flags_, prefix, "flags_");
     model_name(&rec->watchers_, prefix, "watchers_");
     model_name(&rec->waiters_, prefix, "waiters_");
     model_name(&rec->flushers_, prefix, "flushers_");
     model_name(&rec->wakes_, prefix, "wakes_");
-    model_name(&rec->slots[0], prefix, "slot 0");
-    model_name(&rec->slots[1], prefix, "slot 1");
+    model_name(&rec->shape.slots[0], prefix, "slot 0");
+    model_name(&rec->shape.slots[1], prefix, "slot 1");
 }
 
 static void

@@ -188,7 +188,7 @@ explanation_names_who_selects_and_who_flushes(void **state)
 static void
 push_without_a_wake(number_record record)
 {
-    (void) fetch_and_acq_rel(park_word(record.raw), ~AIMDBI_PARKED);
+    (void) fetch_and_acq_rel(park_word(&record.raw->shape, &record.raw->cells), ~AIMDBI_PARKED);
     assert_int_equal(AIMDB_OK, number_produce(record, &(struct number){ 1 }));
 }
 

@@ -108,6 +108,18 @@ aimdbp_wake_all(aimdbi_signal *signal)
     wake(signal, INT_MAX);
 }
 
+void
+aimdbp_wake(aimdbi_signal *ready)
+{
+    aimdbp_wake_all(ready);
+}
+
+void
+aimdbp_idle(aimdbi_signal *ready, aimdb_time deadline)
+{
+    aimdbp_wait(ready, 0, deadline);
+}
+
 // Whoever we wait for may need this processor. A yield gives it to equals only: a thread of real-time
 // priority that waits for one without must sleep.
 static void
