@@ -20,6 +20,32 @@ words_of(size_t size)
     return (size + AIMDBI_WORD - 1) / AIMDBI_WORD;
 }
 
+#ifdef AIMDB_ONE_CORE
+
+// copy_one_core.c
+void
+aimdbi_copy(void *to, const void *from, size_t size);
+
+static inline void
+copy_words_in(aimdb_word *slot, const void *value, size_t size)
+{
+    aimdbi_copy(slot, value, size);
+}
+
+static inline void
+copy_words_out(void *value, const aimdb_word *slot, size_t size)
+{
+    aimdbi_copy(value, slot, size);
+}
+
+static inline void
+copy_value(void *to, const void *from, size_t size)
+{
+    aimdbi_copy(to, from, size);
+}
+
+#else
+
 static inline size_t
 get_word(const unsigned char *from)
 {
@@ -141,5 +167,7 @@ copy_value(void *to, const void *from, size_t size)
         put_word(out + size - AIMDBI_WORD, get_word(in + size - AIMDBI_WORD));
     }
 }
+
+#endif // AIMDB_ONE_CORE
 
 #endif

@@ -40,6 +40,23 @@ slot_index(size_t commit)
     return (commit & AIMDBI_SLOT) != 0;
 }
 
+#ifdef AIMDB_ONE_CORE
+
+// One core: a reader that is overtaken again and again masks its interrupts instead of pinning, so a
+// push never finds a pin.
+static size_t
+announce_slot(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t next)
+{
+    (void) shape;
+    size_t slot =
+        1 - slot_index(load_relaxed(&cells->commit_)); // relaxed: only this push writes it
+    size_t commit = next | (slot ? AIMDBI_SLOT : 0);
+    store_relaxed(&cells->whole_[slot], commit); // relaxed: one core
+    return commit;
+}
+
+#else
+
 static inline size_t
 pin_of(size_t slot)
 {
@@ -70,6 +87,8 @@ announce_slot(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size
         slot = 1 - slot;
     }
 }
+
+#endif // AIMDB_ONE_CORE
 
 // Of a batch only the last value is stored; all of it counts.
 aimdb_err
@@ -159,6 +178,20 @@ try_read(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, siz
     return copy_slot(shape, cells, slot, *ret_push, out, ret_stamp) ? WHOLE : OVERTAKEN;
 }
 
+#ifdef AIMDB_ONE_CORE
+
+static enum outcome
+read_pinned(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t seen, void *out,
+            uint64_t *ret_stamp, size_t *ret_push)
+{
+    size_t mask = aimdbp_mask();
+    enum outcome outcome = try_read(shape, cells, seen, out, ret_stamp, ret_push);
+    aimdbp_unmask(mask);
+    return outcome;
+}
+
+#else
+
 // Sets a pin for the slot of the current value, if nobody else holds one.
 static bool
 pin(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t *ret_pin)
@@ -198,6 +231,8 @@ read_pinned(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t
     (void) fetch_and_acq_rel(&cells->flags_, ~held);
     return outcome;
 }
+
+#endif // AIMDB_ONE_CORE
 
 // Copies the newest value that is newer than push `seen`. Returns false if there is none. `out` may
 // hold a torn copy only when false is returned, so it is the caller's scratch memory.

@@ -5,6 +5,42 @@
 
 #include "atomics.h"
 
+#ifdef AIMDB_ONE_CORE
+
+// A board without an operating system: these four, and mask.h. tests/qemu/port_suite.c holds a port to
+// them.
+
+#define AIMDBI_SHARED
+
+// Monotonic nanoseconds, never backwards; from any context, handlers and masked sections too.
+aimdb_time
+aimdbp_clock(void);
+
+// A database of static records got news: its ready word is no longer zero. From any context. Whoever is
+// in aimdbp_idle() returns from it.
+void
+aimdbp_wake(aimdbi_signal *ready);
+
+// Returns at once when *ready is not zero or the deadline has passed, else sleeps until an interrupt;
+// its handler has run on return. May return early for no reason. An interrupt that comes after the
+// look at *ready ends the sleep, too. Called with interrupts enabled, from no handler.
+void
+aimdbp_idle(aimdbi_signal *ready, aimdb_time deadline);
+
+static inline void
+aimdbp_relax(unsigned spins)
+{
+    (void) spins;
+}
+
+static inline void
+aimdbp_fence_heavy(void)
+{
+    fence_compiler();
+}
+
+#else // threads
+
 // For the project's other libraries, of exactly the same version (aimdb-uv); not for applications.
 #define AIMDBI_SHARED __attribute__((visibility("default")))
 
@@ -70,6 +106,8 @@ void
 aimdbp_fork_watch(struct aimdbp_fork_watch *watch, aimdb_word *word, size_t bits);
 void
 aimdbp_fork_unwatch(struct aimdbp_fork_watch *watch);
+
+#endif // AIMDB_ONE_CORE
 
 // Ends the program: an invariant is broken.
 AIMDBI_SHARED _Noreturn void

@@ -99,20 +99,19 @@ nothing_read(const aimdb_reader *reader)
 static aimdb_err
 attempt_ring(aimdb_reader *reader, void *out, void *scratch)
 {
-    struct aimdbi_batch batch;
-    size_t cursor = load_relaxed(&reader->cursor_);
     const aimdb_record *rec = reader->record_;
-    aimdbi_ring_read(&rec->shape, cells_of(rec), &cursor, scratch, 1, NULL, &batch);
-    if (batch.lag > 0) {
-        store_relaxed(&reader->cursor_, cursor);
-        reader_count_lag(reader, batch.lag, 0);
-        return AIMDB_ELAGGED;
-    }
-    if (batch.count == 0) {
+    size_t cursor = load_relaxed(&reader->cursor_);
+    size_t lag;
+    aimdb_err err = aimdbi_ring_take(&rec->shape, cells_of(rec), &cursor, scratch, &lag);
+    if (err == AIMDB_EEMPTY) {
         return nothing_read(reader);
     }
+    store_relaxed(&reader->cursor_, cursor);
+    if (err == AIMDB_ELAGGED) {
+        reader_count_lag(reader, lag, 0);
+        return err;
+    }
     copy_value(out, scratch, rec->shape.size);
-    store_relaxed(&reader->cursor_, cursor + AIMDBI_STEP);
     count(&reader->received_, 1);
     return AIMDB_OK;
 }

@@ -93,6 +93,16 @@ skip_overrun(const struct aimdbi_shape *shape, size_t commit, size_t *cursor,
     return (size_t) behind / AIMDBI_STEP;
 }
 
+// The oldest value still there after pushes up to `announced`. A batch larger than the ring may be in
+// flight, and may yet be withdrawn by a close: never past what is committed.
+static size_t
+oldest_held(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t announced)
+{
+    size_t oldest = announced - shape->capacity * AIMDBI_STEP;
+    size_t commit = load_acquire(&cells->commit_); // [R2]
+    return count_difference(oldest, commit) > 0 ? commit : oldest;
+}
+
 // Throws away what the writer may have touched during the copy.
 static void
 drop_overtaken(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
@@ -114,16 +124,37 @@ drop_overtaken(const struct aimdbi_shape *shape, const struct aimdbi_cells *cell
         *cursor += (size_t) over;
         return;
     }
-    size_t oldest = announced - shape->capacity * AIMDBI_STEP;
-    // A batch larger than the ring may be in flight, and may yet be withdrawn by a close: never go
-    // past what is committed.
-    size_t commit = load_acquire(&cells->commit_); // [R2]
-    if (count_difference(oldest, commit) > 0) {
-        oldest = commit;
-    }
+    size_t oldest = oldest_held(shape, cells, announced);
     ret->count = 0;
     ret->lag += (oldest - *cursor) / AIMDBI_STEP;
     *cursor = oldest;
+}
+
+aimdb_err
+aimdbi_ring_take(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
+                 void *out, size_t *ret_lag)
+{
+    size_t commit = load_acquire(&cells->commit_); // [R2] pairs with [T3]
+    size_t at = *cursor;
+    size_t oldest = commit - shape->capacity * AIMDBI_STEP;
+    if (count_difference(commit, at) <= 0) {
+        return AIMDB_EEMPTY; // INV-R2
+    }
+    if (count_difference(oldest, at) <= 0) {
+        copy_words_out(out, slot_of(shape, at), shape->size);
+        fence_acquire(); // [R1] pairs with [W1]
+        // relaxed: ordered by [R1]
+        size_t announced = load_relaxed(&cells->reserve_) & AIMDBI_COUNT;
+        ptrdiff_t slots = (ptrdiff_t) (((size_t) shape->slot_mask + 1) * AIMDBI_STEP);
+        if (count_difference(announced, at) <= slots) {
+            *cursor = at + AIMDBI_STEP;
+            return AIMDB_OK;
+        }
+        oldest = oldest_held(shape, cells, announced);
+    }
+    *ret_lag = (oldest - at) / AIMDBI_STEP;
+    *cursor = oldest;
+    return AIMDB_ELAGGED;
 }
 
 // Copies up to `max` values that follow *cursor. The cursor is moved past what was missed, not past

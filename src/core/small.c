@@ -188,9 +188,3 @@ aimdb_done(aimdb_token token, aimdb_err err)
 {
     return token.task_ ? aimdbi_static_done(token, err) : AIMDB_EINVAL;
 }
-
-aimdb_time
-aimdb_clock(void)
-{
-    return aimdbp_clock();
-}

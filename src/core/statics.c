@@ -63,14 +63,36 @@ push(const struct aimdbi_static_record *rec, const void *values, size_t count)
     return AIMDB_OK;
 }
 
+// Each context is set member by member: a compiler would clear it with a call of memset.
+static void
+begin(aimdb_ctx *ctx, const struct aimdbi_static_record *rec, void *user)
+{
+    ctx->db = NULL;
+    ctx->from = (aimdb_record *) (void *) (uintptr_t) rec;
+    ctx->user = user;
+    ctx->missed = 0;
+}
+
+static void
+begin_task(aimdb_ctx *ctx, const struct aimdbi_static_task *task, aimdb_time now)
+{
+    begin(ctx, task->record, task->user);
+    ctx->static_task = task;
+    ctx->now = now;
+    ctx->next = AIMDB_FOREVER;
+    ctx->left_out = 0;
+    ctx->depth = 0;
+    ctx->is_deferred = false;
+}
+
 static aimdb_err
 pass(const struct aimdbi_static_record *rec, const void *value, unsigned depth)
 {
     if (depth >= AIMDB_EMIT_DEPTH_MAX) {
         return AIMDB_ELOOP;
     }
-    struct aimdb_ctx ctx = { .from = (aimdb_record *) (void *) (uintptr_t) rec,
-                             .user = rec->producer->user };
+    struct aimdb_ctx ctx;
+    begin(&ctx, rec, rec->producer->user);
     ctx.static_task = NULL;
     ctx.depth = (uint8_t) (depth + 1);
     return rec->producer->pass(&ctx, value);
@@ -116,16 +138,7 @@ aimdbi_static_subscribe(aimdb_record *record, aimdb_reader *reader, bool takes)
 void
 aimdbi_static_copy(void *to, const void *from, size_t size)
 {
-    unsigned char *out = to;
-    const unsigned char *in = from;
-    for (; size >= AIMDBI_WORD; size -= AIMDBI_WORD) {
-        put_word(out, get_word(in));
-        out += AIMDBI_WORD;
-        in += AIMDBI_WORD;
-    }
-    for (; size > 0; size--) {
-        *out++ = *in++;
-    }
+    copy_value(to, from, size);
 }
 
 // --- consumers ------------------------------------------------------------------------------------
@@ -135,17 +148,16 @@ next_of_ring(const struct aimdbi_static_record *rec, struct aimdbi_static_reader
              void *value)
 {
     size_t cursor = load_relaxed(&reader->cursor_);
-    struct aimdbi_batch batch;
-    do {
-        aimdbi_ring_read(&rec->shape, rec->cells, &cursor, value, 1, NULL, &batch);
-        if (batch.lag > 0) {
-            count(&reader->lags_, reader->lag_ == 0 ? 1 : 0);
-            count(&reader->missed_, batch.lag);
-            reader->lag_ += batch.lag;
-        }
-    } while (batch.lag > 0);
-    store_relaxed(&reader->cursor_, cursor + batch.count * AIMDBI_STEP);
-    return batch.count > 0;
+    size_t lag;
+    aimdb_err err;
+    while ((err = aimdbi_ring_take(&rec->shape, rec->cells, &cursor, value, &lag)) ==
+           AIMDB_ELAGGED) {
+        count(&reader->lags_, reader->lag_ == 0 ? 1 : 0);
+        count(&reader->missed_, lag);
+        reader->lag_ += lag;
+    }
+    store_relaxed(&reader->cursor_, cursor);
+    return err == AIMDB_OK;
 }
 
 static bool
@@ -278,10 +290,8 @@ static void
 step(const struct aimdbi_static_task *task, aimdb_time now)
 {
     struct aimdbi_static_clock *clock = task->clock;
-    struct aimdb_ctx ctx = { .from = (aimdb_record *) (void *) (uintptr_t) task->record,
-                             .user = task->user };
-    ctx.static_task = task;
-    ctx.now = now;
+    struct aimdb_ctx ctx;
+    begin_task(&ctx, task, now);
     aimdb_time next = task->step(&ctx);
     count(&clock->steps_, 1);
     if (next == ctx.next) {
@@ -316,12 +326,9 @@ step_sources(const aimdb_static *db, aimdb_time now)
 static void
 run(const struct aimdbi_static_task *task, aimdb_time now)
 {
-    struct aimdb_ctx ctx = { .from = (aimdb_record *) (void *) (uintptr_t) task->record,
-                             .user = task->user };
-    ctx.static_task = task;
-    ctx.now = now;
+    struct aimdb_ctx ctx;
+    begin_task(&ctx, task, now);
     ctx.left = AIMDB_STATIC_BURST;
-    ctx.is_deferred = false;
     task->run(&ctx);
     if (ctx.left == 0) { // there may be more
         (void) signal_or_acq_rel(task->home->ready, task->home->bit);

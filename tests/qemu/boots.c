@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A board starts, sleeps through 20 ticks and ends with a status. With -DEXPECTED_TICKS=21 it fails.
 #include "core/mask.h"
-#include "core/small.h"
+#include "core/port.h"
 
 #include "check.h"
 
@@ -27,7 +27,7 @@ main(void)
     board_print("\n");
     CHECK(in_data == 0x12345678 && in_bss == 0 && in_flash == 0x9abcdef0);
 
-    const aimdb_word nothing = { 0 };
+    aimdbi_signal nothing = { 0 };
     board_start(tick);
     aimdb_time begin = aimdbp_clock(), last = begin;
     while (ticks < 20) {

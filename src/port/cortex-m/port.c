@@ -22,7 +22,7 @@
 
 #include "core/atomics.h"
 #include "core/mask.h"
-#include "core/small.h"
+#include "core/port.h"
 #include "core/ticks.h"
 
 #pragma weak aimdb_fault // an application need not define it
@@ -101,17 +101,18 @@ aimdb_cortexm_tick(void)
 // WFI, which ends when an interrupt becomes pending, masked or not. (SEV is for WFE and for other
 // cores.) A wake from the program itself finds it outside of aimdbp_idle().
 void
-aimdbp_wake(void)
+aimdbp_wake(aimdbi_signal *ready)
 {
+    (void) ready;
 }
 
 // A deadline is looked at after each interrupt, and SysTick's comes in each period. The ISB lets the
 // handler run which ended the sleep.
 void
-aimdbp_idle(const aimdb_word *ready, aimdb_time deadline)
+aimdbp_idle(aimdbi_signal *ready, aimdb_time deadline)
 {
     size_t state = aimdbp_mask();
-    if (load_relaxed(ready) == 0 && aimdbp_clock() < deadline) { // relaxed: masked, one core
+    if (signal_load_acquire(ready) == 0 && aimdbp_clock() < deadline) {
         __asm__ volatile("dsb\n\twfi" : : : "memory");
     }
     aimdbp_unmask(state);

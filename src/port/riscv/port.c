@@ -12,7 +12,7 @@
 
 #include "core/atomics.h"
 #include "core/mask.h"
-#include "core/small.h"
+#include "core/port.h"
 #include "core/ticks.h"
 
 #pragma weak aimdb_fault // an application need not define it
@@ -97,8 +97,9 @@ aimdbp_clock(void)
 // WFI, which ends when an interrupt becomes pending, masked or not. A wake from the program itself
 // finds it outside of aimdbp_idle().
 void
-aimdbp_wake(void)
+aimdbp_wake(aimdbi_signal *ready)
 {
+    (void) ready;
 }
 
 static void
@@ -118,11 +119,11 @@ sleep_until(aimdb_time now, aimdb_time deadline)
 }
 
 void
-aimdbp_idle(const aimdb_word *ready, aimdb_time deadline)
+aimdbp_idle(aimdbi_signal *ready, aimdb_time deadline)
 {
     size_t state = aimdbp_mask();
     aimdb_time now = aimdbp_clock();
-    if (load_relaxed(ready) == 0 && now < deadline) { // relaxed: masked, one core
+    if (signal_load_acquire(ready) == 0 && now < deadline) {
         sleep_until(now, deadline);
     }
     aimdbp_unmask(state);
