@@ -39,6 +39,14 @@ main(void)
     CHECK(ticks == EXPECTED_TICKS);
     CHECK(last - begin > AIMDB_MS(19) && last - begin < AIMDB_MS(21));
 
+    // Closely: here many instructions fit into one cycle of the clock.
+    aimdb_time closely = last;
+    while (closely < last + AIMDB_MS(20)) {
+        aimdb_time now = aimdbp_clock();
+        CHECK(now >= closely && now - closely < AIMDB_US(100));
+        closely = now;
+    }
+
     size_t outer = aimdbp_mask();
     size_t inner = aimdbp_mask();
     CHECK(outer != inner);
