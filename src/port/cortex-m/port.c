@@ -8,7 +8,7 @@
 // So the interrupt does not count. SysTick has a flag that says it began anew since its register was
 // last read; whoever reads the clock takes the flag and counts, and the interrupt only reads the clock.
 //
-//  1. `began` and `scale` belong to who has masked the interrupts.
+//  1. `clock` belongs to who has masked the interrupts.
 //  2. The flag is taken by reading it. Between two readings SysTick begins anew at most once, because
 //     its interrupt reads once a period; a section that masks for longer loses whole periods.
 //  3. SysTick can begin anew between two instructions: its value is read before the flag and after it.
@@ -37,11 +37,15 @@ struct systick {
 #define CONTROL_BEGAN_ANEW (1u << 16)
 #define MAX_PERIOD (1u << 24)
 
+// Times have a fraction of 32 bits, in units of 2^-32 ns. A look at the clock takes one long
+// multiplication: Cortex-M0 calls a function for each.
 static struct {
-    uint64_t rate;    // nanoseconds in a cycle, fixed-point
-    uint64_t cycles;  // from the start to the beginning of this period
-    uint32_t period;  // in cycles; 0 until it was started
-    aimdb_time start; // what the clock showed when it was started
+    uint64_t began;          // when this period began: whole nanoseconds
+    uint64_t rate;           // length of a cycle, fixed-point
+    uint32_t began_fraction; // of `began`
+    uint32_t period;         // in cycles; 0 until it was started
+    uint32_t step;           // length of a period: whole nanoseconds
+    uint32_t step_fraction;  // and its fraction
 } clock;
 
 // Cycles since this period began [4].
@@ -50,6 +54,14 @@ cycles_in_period(void)
 {
     uint32_t value = SYSTICK->value;
     return value ? clock.period - value : 0;
+}
+
+static void
+begin_period(void)
+{
+    uint32_t fraction = clock.began_fraction + clock.step_fraction;
+    clock.began += clock.step + (fraction < clock.step_fraction);
+    clock.began_fraction = fraction;
 }
 
 aimdb_time
@@ -64,10 +76,11 @@ aimdbp_clock(void)
         (void) SYSTICK->control;
     }
     if (began_anew) {
-        clock.cycles += clock.period;
+        begin_period();
     }
-    aimdb_time time =
-        clock.start + (aimdb_time) aimdbi_ticks_convert(clock.cycles + now, clock.rate);
+    uint64_t fraction = (uint64_t) now * (uint32_t) clock.rate + clock.began_fraction;
+    uint32_t whole = now * (uint32_t) (clock.rate >> 32) + (uint32_t) (fraction >> 32);
+    aimdb_time time = (aimdb_time) (clock.began + whole);
     aimdbp_unmask(state);
     return time;
 }
@@ -80,10 +93,12 @@ aimdb_cortexm_start(uint32_t core_hz, uint32_t tick_hz)
     }
     uint64_t rate = aimdbi_ticks_rate(AIMDBI_NS_PER_SEC, core_hz);
     size_t state = aimdbp_mask();
-    clock.start = clock.period ? aimdbp_clock() : 0;
-    clock.rate = rate;
-    clock.cycles = 0;
+    clock.began = (uint64_t) aimdbp_clock();
+    clock.began_fraction = 0;
     clock.period = core_hz / tick_hz;
+    clock.rate = rate;
+    clock.step = (uint32_t) aimdbi_ticks_convert(clock.period, rate);
+    clock.step_fraction = clock.period * (uint32_t) rate;
     SYSTICK->reload = clock.period - 1;
     SYSTICK->value = 0; // whatever is written makes it 0, and takes the flag
     SYSTICK->control = CONTROL_RUN;

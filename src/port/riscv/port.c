@@ -4,8 +4,8 @@
 // The clock is the machine timer, a counter of 64 bits that needs no interrupt and no state. A
 // deadline needs one: either the application has a periodic interrupt, or the port arms the compare
 // register for the time of the sleep. The latter is done without a handler: WFI ends when an interrupt
-// is pending and enabled in mie, whether or not mstatus.MIE lets it through, so the compare register
-// is disarmed again before it does.
+// is pending and enabled in mie, whether or not mstatus.MIE lets it through, so mie.MTIE is cleared
+// again before it does. That the timer stays pending then is seen by nobody.
 //
 // Source: RISC-V Privileged Architecture 1.12, 3.2.1 (mtime, mtimecmp), 3.3.3 (WFI).
 #include <aimdb/riscv.h>
@@ -18,7 +18,6 @@
 #pragma weak aimdb_fault // an application need not define it
 
 #define MIE_MTIE 0x80u
-#define NEVER UINT64_MAX
 
 static struct {
     volatile uint64_t *mtime;
@@ -114,7 +113,6 @@ sleep_until(aimdb_time now, aimdb_time deadline)
     __asm__ volatile("wfi" : : : "memory");
     if (arms) {
         __asm__ volatile("csrc mie, %0" : : "r"(MIE_MTIE) : "memory");
-        write_compare(NEVER);
     }
 }
 
