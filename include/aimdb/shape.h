@@ -99,7 +99,6 @@ struct aimdbi_static_task {
     void *user;
     const char *name;
     const struct aimdbi_static_record *record;
-    const struct aimdbi_home *home; // its record's
     struct aimdbi_static_reader *reader;
     struct aimdbi_static_clock *clock;
 };

@@ -48,10 +48,11 @@ struct aimdbi_static_state {
     aimdb_time due;       // when the first source is due; 0: at once
 };
 
-// What a database lists: one of the two.
+// What a database lists.
 struct aimdbi_static_part {
+    const struct aimdbi_home *home; // of the record
     const struct aimdbi_static_record *record;
-    const struct aimdbi_static_task *task;
+    const struct aimdbi_static_task *task; // NULL: the record itself
 };
 
 // A static database. Constant.
@@ -96,15 +97,15 @@ aimdb_idle(const aimdb_static *db, aimdb_time deadline);
 //
 //   ctx        of the run
 //   value      room for one value; may be scribbled on if there is none
-//   Returns    true: there is one
+//   Returns    0: there is none; 1: there is one, the last one for now; 2: there may be more
 //   Thread     the one that polls
 //   ISR        no                     Blocks  never
 //   Alloc      none                   Cost    one copy of the value
 //   Source     SPEC R2-R8, L2-L4, M2
-AIMDB_API bool
+AIMDB_API unsigned
 aimdbi_static_next(aimdb_ctx *ctx, void *value);
 
-// aimdbi_static_finish notes what a consumer returned. Private: called by what AIMDB_STATIC_CONSUMER
+// aimdbi_static_finish notes that a consumer did not return AIMDB_OK. Private: called by what AIMDB_STATIC_CONSUMER
 // makes.
 //
 //   ctx        of the run
@@ -188,7 +189,7 @@ AIMDB_END
                                                            &record##_producer_,                    \
                                                            &NAME##_type_,                          \
                                                            record##_key_ };                        \
-    const struct aimdbi_static_part record##_part_ = { &record##_static_, NULL };                  \
+    const struct aimdbi_static_part record##_part_ = { &record##_home_, &record##_static_, NULL }; \
     const NAME##_record record = { (aimdb_record *) (void *) &record##_static_ }
 
 #ifdef __cplusplus
@@ -280,10 +281,11 @@ AIMDB_END
     AIMDBI_EXTERN_ const struct aimdbi_static_part name_##_part_;                                  \
     AIMDB_UNUSED_ static AIMDBI_KEY_ char name_##_key_[] = "\t" #name_;                            \
     static const struct aimdbi_static_task name_##_task_ = {                                       \
-        AIMDBI_STATIC_TASK, run_,    step_, user_, name_##_key_ + 1, &record_##_static_,           \
-        &record_##_home_,   reader_, clock_                                                        \
+        AIMDBI_STATIC_TASK, run_,    step_, user_, name_##_key_ + 1,                               \
+        &record_##_static_, reader_, clock_                                                        \
     };                                                                                             \
-    const struct aimdbi_static_part name_##_part_ = { NULL, &name_##_task_ }
+    const struct aimdbi_static_part name_##_part_ = { &record_##_home_, &record_##_static_,        \
+                                                      &name_##_task_ }
 
 // AIMDB_STATIC_CONSUMER(record, fn, user) adds a consumer, aimdb_err fn(aimdb_ctx *, const T *), that
 // AIMDB_STATIC_DB lists as `fn`. _AS gives it another name, for a function that consumes two records.
@@ -294,8 +296,13 @@ AIMDB_END
     static void name##_run_(aimdb_ctx *ctx)                                                        \
     {                                                                                              \
         record##_value_ value_;                                                                    \
-        while (aimdbi_static_next(ctx, &value_)) {                                                 \
-            aimdbi_static_finish(ctx, fn(ctx, &value_));                                           \
+        unsigned got_ = aimdbi_static_next(ctx, &value_);                                          \
+        while (got_ > 0) {                                                                         \
+            aimdb_err err_ = fn(ctx, &value_);                                                     \
+            if (err_ != AIMDB_OK) {                                                                \
+                aimdbi_static_finish(ctx, err_);                                                   \
+            }                                                                                      \
+            got_ = got_ > 1 ? aimdbi_static_next(ctx, &value_) : 0;                                \
         }                                                                                          \
     }                                                                                              \
     static struct aimdbi_static_reader name##_reader_;                                             \

@@ -24,9 +24,12 @@ struct aimdb_ctx {
             aimdb_time now;                               // of the poll
             uint16_t left;                                // values the consumer may still have
             uint8_t depth;                                // producer functions on the stack
-            bool is_deferred;                             // its token is out
+            uint8_t after;                                // the run; AIMDBI_AFTER_*
         };
     };
 };
+
+#define AIMDBI_AFTER_DEFER 1u // a token is out
+#define AIMDBI_AFTER_MORE 2u  // the consumer has had its share, and there is more
 
 #endif

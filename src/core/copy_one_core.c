@@ -39,19 +39,19 @@ aimdbi_copy(void *to, const void *from, size_t size)
 {
     unsigned char *out = to;
     const unsigned char *in = from;
+    const unsigned char *end;
     fence_compiler();
     if ((((uintptr_t) to | (uintptr_t) from) & (WORD - 1)) == 0) {
-        for (; size >= 4 * WORD; size -= 4 * WORD) {
+        for (end = in + (size & ~(4 * WORD - 1)); in != end;) {
             COPY_FOUR_WORDS(out, in);
         }
-        for (; size >= WORD; size -= WORD) {
+        for (end = in + (size & 3 * WORD); in != end; in += WORD, out += WORD) {
             *(volatile size_t *) (void *) out = *(const volatile size_t *) (const void *) in;
-            out += WORD;
-            in += WORD;
         }
+        size &= WORD - 1;
     }
-    for (; size > 0; size--) {
-        *(volatile unsigned char *) out++ = *(const volatile unsigned char *) in++;
+    for (end = in + size; in != end; in++, out++) {
+        *(volatile unsigned char *) out = *(const volatile unsigned char *) in;
     }
     fence_compiler();
 }

@@ -1,116 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
-// SingleLatest and mailbox: one value, in two slots.
-//
-// A push writes the slot that does not hold the current value, so a reader always finds a whole value
-// in the other one, even while a writer is stopped in mid-push [L6]. whole_[s] names the push that
-// slot s was last announced for; a copy of slot s is whole if whole_[s] named a committed push before
-// and still names it after.
-//
-// Two slots alone let a tight writer come round to the reader's slot again and again. A reader that
-// was overtaken several times therefore pins its slot: it sets PIN for it and issues the heavy fence.
-// A writer looks at PIN before it announces a slot and once more after (light fence between), and
-// steps aside into the other slot. So from the heavy fence on nobody starts to write the pinned slot;
-// at most one push that announced it earlier is still in flight, and until it commits the other slot
-// holds still. One of the two is whole: the reader is done in a bounded number of steps (see
-// read_pinned), and the writer never waits. The price is that while a pin is held a push may
-// overwrite the current value in place; who reads then finds the pinned one. One pin at a time; other
-// overtaken readers go on trying until it is given back.
-//
-// INV-L1  A slot is written only by the push that whole_[slot] names, after a release fence.
-// INV-L2  Between a reader's heavy fence and its unpinning no push is announced for its slot, or the
-//         announcement is taken back before a word is written.
-// INV-L3  commit_'s SLOT bit names the slot of the newest committed push.
-// INV-L4  Who has seen a push announced in whole_ sees the pushes before it committed.
-//
-// A mailbox is the same, and a word `taken_` that takers claim by compare-and-swap after their copy
-// was validated: each push is taken at most once [M2], and what lies between two takes was
-// overwritten [M1]. A writer never looks at taken_.
-//
-// Source: SPEC L1-L7, M1-M5; docs/adr/0004.
-#include "copy.h"
-#include "turn.h"
+// Reading a SingleLatest, and taking out of a mailbox. See latest.h.
+#include "latest.h"
 
 #ifndef OVERTAKEN_LIMIT   // tests/model pins at once
 #define OVERTAKEN_LIMIT 8 // tries before a reader pins its slot
 #endif
 
-static inline size_t
-slot_index(size_t commit)
-{
-    return (commit & AIMDBI_SLOT) != 0;
-}
-
-#ifdef AIMDB_ONE_CORE
-
-// One core: a reader that is overtaken again and again masks its interrupts instead of pinning, so a
-// push never finds a pin.
-static size_t
-announce_slot(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t next)
-{
-    (void) shape;
-    size_t slot =
-        1 - slot_index(load_relaxed(&cells->commit_)); // relaxed: only this push writes it
-    size_t commit = next | (slot ? AIMDBI_SLOT : 0);
-    store_relaxed(&cells->whole_[slot], commit); // relaxed: one core
-    return commit;
-}
-
-#else
-
-static inline size_t
-pin_of(size_t slot)
-{
-    return AIMDBI_PIN << slot;
-}
-
-// Names the push as what a slot is going to hold, and keeps off a pinned slot. Returns the commit_
-// value of the push.
-static inline size_t
-announce_slot(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t next)
-{
-    // relaxed: commit_ and whole_ are written only by whoever has the turn
-    size_t slot = 1 - slot_index(load_relaxed(&cells->commit_));
-    if (__builtin_expect((load_relaxed(&cells->flags_) & pin_of(slot)) != 0, 0)) {
-        slot = 1 - slot;
-    }
-    for (;;) { // once more for each pin that was set just now; there is one at a time
-        size_t before = load_relaxed(&cells->whole_[slot]);
-        size_t commit = next | (slot ? AIMDBI_SLOT : 0);
-        // After the commit of the push before: who sees this and then commit_ sees that [L3], pairs
-        // with is_nothing() and aimdbi_reader_init(). On x86 every store is one like that.
-        store_release(&cells->whole_[slot], commit);
-        fence_light(shape); // [L1] pairs with the heavy fence of the pinning reader [L2]
-        if (__builtin_expect((load_relaxed(&cells->flags_) & pin_of(slot)) == 0, 1)) {
-            return commit;
-        }
-        store_relaxed(&cells->whole_[slot], before); // untouched: it still holds that push
-        slot = 1 - slot;
-    }
-}
-
-#endif // AIMDB_ONE_CORE
-
-// Of a batch only the last value is stored; all of it counts.
 aimdb_err
 aimdbi_latest_push(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, const void *values,
                    size_t count)
 {
-    uint64_t now = shape->is_stamped ? (uint64_t) aimdbp_clock() : 0;
-    size_t next = 0;
-    aimdb_err err = turn_begin(shape, cells, count * AIMDBI_STEP, &next);
-    if (__builtin_expect(err != AIMDB_OK, 0)) {
-        return err;
-    }
-    size_t commit = announce_slot(shape, cells, next);
-    fence_release(); // [W1] pairs with [R1]
-    aimdb_word *slot = shape->slots + slot_index(commit) * shape->slot_words;
-    copy_words_in(slot, (const unsigned char *) values + (count - 1) * shape->size, shape->size);
-    if (shape->is_stamped) {
-        copy_words_in(slot + words_of(shape->size), &now, sizeof now);
-        stamp_cells(cells, now);
-    }
-    return turn_end(shape, cells, commit);
+    return latest_push(shape, cells, values, count);
 }
+
+#ifdef AIMDB_ONE_CORE
+
+bool
+aimdbi_latest_take_masked(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells,
+                          size_t seen, void *out, size_t *ret_push)
+{
+    size_t mask = aimdbp_mask();
+    enum take take = try_take(shape, cells, seen, out, ret_push);
+    aimdbp_unmask(mask);
+    return take == TAKEN;
+}
+
+bool
+aimdbi_latest_read(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t seen,
+                   void *out, uint64_t *ret_stamp, size_t *ret_push)
+{
+    (void) ret_stamp; // no static record has stamps
+    size_t commit = load_acquire(&cells->commit_);
+    if (load_relaxed(&cells->whole_[slot_index(commit)]) == AIMDBI_NEVER) {
+        return false; // older than any push, as a peek is, there is still nothing
+    }
+    return latest_take(shape, cells, seen, out, ret_push);
+}
+
+bool
+aimdbi_latest_has(const struct aimdbi_cells *cells, size_t seen)
+{
+    return count_difference(load_acquire(&cells->commit_) & AIMDBI_COUNT, seen) > 0;
+}
+
+bool
+aimdbi_mailbox_take(const struct aimdbi_shape *shape, struct aimdbi_cells *cells,
+                    struct aimdbi_takes *takes, void *out, uint64_t *ret_stamp)
+{
+    (void) ret_stamp;
+    return mailbox_take(shape, cells, takes, out);
+}
+
+#else
 
 // True if slot `slot` holds a committed push newer than `seen`; *ret_push is its whole_ value.
 static bool
@@ -178,20 +119,6 @@ try_read(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, siz
     return copy_slot(shape, cells, slot, *ret_push, out, ret_stamp) ? WHOLE : OVERTAKEN;
 }
 
-#ifdef AIMDB_ONE_CORE
-
-static enum outcome
-read_pinned(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t seen, void *out,
-            uint64_t *ret_stamp, size_t *ret_push)
-{
-    size_t mask = aimdbp_mask();
-    enum outcome outcome = try_read(shape, cells, seen, out, ret_stamp, ret_push);
-    aimdbp_unmask(mask);
-    return outcome;
-}
-
-#else
-
 // Sets a pin for the slot of the current value, if nobody else holds one.
 static bool
 pin(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t *ret_pin)
@@ -231,8 +158,6 @@ read_pinned(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, size_t
     (void) fetch_and_acq_rel(&cells->flags_, ~held);
     return outcome;
 }
-
-#endif // AIMDB_ONE_CORE
 
 // Copies the newest value that is newer than push `seen`. Returns false if there is none. `out` may
 // hold a torn copy only when false is returned, so it is the caller's scratch memory.
@@ -280,3 +205,5 @@ aimdbi_mailbox_take(const struct aimdbi_shape *shape, struct aimdbi_cells *cells
     }
     return false;
 }
+
+#endif // AIMDB_ONE_CORE

@@ -5,6 +5,9 @@
 
 #include "atomics.h"
 
+// Of inline functions on paths whose instructions are counted.
+#define AIMDBI_ALWAYS __attribute__((always_inline))
+
 #ifdef AIMDB_ONE_CORE
 
 // A board without an operating system: these four, and mask.h. tests/qemu/port_suite.c holds a port to

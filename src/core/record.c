@@ -202,7 +202,7 @@ produce_elsewhere(aimdb_record *rec, const void *values, size_t size, size_t cou
     if (err != AIMDB_ETYPE || !is_static(rec)) {
         return err;
     }
-    return count > 0 ? aimdbi_static_produce(rec, values, size, count, 0) : AIMDB_OK;
+    return aimdbi_static_produce_n(rec, values, size, count);
 }
 
 static inline __attribute__((always_inline)) aimdb_err
@@ -279,7 +279,7 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
     }
     aimdb_err err = check_values(record, value, size);
     if (err == AIMDB_ETYPE && is_static(record)) {
-        return aimdbi_static_produce(record, value, size, 1, ctx->db ? 0 : ctx->depth);
+        return aimdbi_static_produce(record, value, size, ctx->db ? 0 : ctx->depth);
     }
     if (err != AIMDB_OK) {
         return err;

@@ -8,25 +8,19 @@
 aimdb_err
 aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t count)
 {
-    if (!record || !values) {
-        return AIMDB_EINVAL;
-    }
-    return count > 0 ? aimdbi_static_produce(record, values, size, count, 0) : AIMDB_OK;
+    return aimdbi_static_produce_n(record, values, size, count);
 }
 
 aimdb_err
 aimdb_produce(aimdb_record *record, const void *value, size_t size)
 {
-    return aimdb_produce_n(record, value, size, 1);
+    return aimdbi_static_produce(record, value, size, 0);
 }
 
 aimdb_err
 aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
 {
-    if (!ctx || !record || !value) {
-        return AIMDB_EINVAL;
-    }
-    return aimdbi_static_produce(record, value, size, 1, ctx->depth);
+    return ctx ? aimdbi_static_produce(record, value, size, ctx->depth) : AIMDB_EINVAL;
 }
 
 aimdb_err

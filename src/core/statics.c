@@ -22,11 +22,12 @@
 // Source: SPEC section 11 (static variant), P1-P4, D1-D7, E1-E2; docs/adr/0012.
 #include "statics.h"
 
-#include "copy.h"
 #include "figures.h"
+#include "latest.h"
 #include "reader.h"
+#include "ring.h"
 
-static void
+static AIMDBI_ALWAYS inline void
 tell(const struct aimdbi_home *home)
 {
 #ifdef AIMDB_ONE_CORE
@@ -39,7 +40,7 @@ tell(const struct aimdbi_home *home)
     }
 }
 
-static aimdb_err
+static AIMDBI_ALWAYS inline aimdb_err
 push(const struct aimdbi_static_record *rec, const void *values, size_t count)
 {
     const struct aimdbi_shape *shape = &rec->shape;
@@ -48,29 +49,34 @@ push(const struct aimdbi_static_record *rec, const void *values, size_t count)
     // Interrupts that push into the same record wait for this push; with one writer there are none.
     size_t mask = shape->one_writer ? 0 : aimdbp_mask();
 #endif
-    aimdb_err err = shape->buffer == AIMDB_BUFFER_SPMC_RING
-                        ? aimdbi_ring_push(shape, rec->cells, values, count, &pushed)
-                        : aimdbi_latest_push(shape, rec->cells, values, count);
+    aimdb_err err;
+    if (shape->buffer != AIMDB_BUFFER_SPMC_RING) {
+        err = latest_push(shape, rec->cells, values, count);
+    } else if (count == 1) {
+        err = ring_push_one(shape, rec->cells, values, 0, &pushed);
+    } else {
+        err = aimdbi_ring_push(shape, rec->cells, values, count, &pushed);
+    }
 #ifdef AIMDB_ONE_CORE
     if (!shape->one_writer) {
         aimdbp_unmask(mask);
     }
 #endif
-    if (err != AIMDB_OK) {
-        return err;
+    if (err == AIMDB_OK) {
+        tell(rec->home);
     }
-    tell(rec->home);
-    return AIMDB_OK;
+    return err;
 }
 
 // Each context is set member by member: a compiler would clear it with a call of memset.
 static void
 begin(aimdb_ctx *ctx, const struct aimdbi_static_record *rec, void *user)
 {
+#ifndef AIMDB_ONE_CORE
     ctx->db = NULL;
+#endif
     ctx->from = (aimdb_record *) (void *) (uintptr_t) rec;
     ctx->user = user;
-    ctx->missed = 0;
 }
 
 static void
@@ -79,10 +85,8 @@ begin_task(aimdb_ctx *ctx, const struct aimdbi_static_task *task, aimdb_time now
     begin(ctx, task->record, task->user);
     ctx->static_task = task;
     ctx->now = now;
-    ctx->next = AIMDB_FOREVER;
-    ctx->left_out = 0;
     ctx->depth = 0;
-    ctx->is_deferred = false;
+    ctx->after = 0;
 }
 
 static aimdb_err
@@ -93,9 +97,17 @@ pass(const struct aimdbi_static_record *rec, const void *value, unsigned depth)
     }
     struct aimdb_ctx ctx;
     begin(&ctx, rec, rec->producer->user);
+    ctx.missed = 0;
     ctx.static_task = NULL;
     ctx.depth = (uint8_t) (depth + 1);
     return rec->producer->pass(&ctx, value);
+}
+
+// One value past all producer functions.
+static __attribute__((noinline)) aimdb_err
+push_one(const struct aimdbi_static_record *rec, const void *value)
+{
+    return push(rec, value, 1);
 }
 
 aimdb_err
@@ -106,23 +118,38 @@ aimdbi_static_accept(aimdb_ctx *ctx, aimdb_err err, const void *value)
         (void) fetch_add_relaxed(&rec->cells->refused_, 1); // relaxed: a figure
         return err;
     }
-    return push(rec, value, 1);
+    return push_one(rec, value);
 }
 
 aimdb_err
-aimdbi_static_produce(aimdb_record *record, const void *values, size_t size, size_t count,
-                      unsigned depth)
+aimdbi_static_produce(aimdb_record *record, const void *value, size_t size, unsigned depth)
 {
     const struct aimdbi_static_record *rec = static_record(record);
+    if (!rec || !value) {
+        return AIMDB_EINVAL;
+    }
+    if (size != rec->shape.size) {
+        return AIMDB_ETYPE;
+    }
+    return rec->producer ? pass(rec, value, depth) : push(rec, value, 1);
+}
+
+aimdb_err
+aimdbi_static_produce_n(aimdb_record *record, const void *values, size_t size, size_t count)
+{
+    const struct aimdbi_static_record *rec = static_record(record);
+    if (!rec || !values) {
+        return AIMDB_EINVAL;
+    }
     if (size != rec->shape.size) {
         return AIMDB_ETYPE;
     }
     if (!rec->producer) {
-        return push(rec, values, count);
+        return count > 0 ? push(rec, values, count) : AIMDB_OK;
     }
     aimdb_err first_error = AIMDB_OK;
     for (const unsigned char *value = values; count > 0; count--, value += size) {
-        aimdb_err err = pass(rec, value, depth);
+        aimdb_err err = pass(rec, value, 0);
         first_error = first_error == AIMDB_OK ? err : first_error;
     }
     return first_error;
@@ -143,57 +170,47 @@ aimdbi_static_copy(void *to, const void *from, size_t size)
 
 // --- consumers ------------------------------------------------------------------------------------
 
-static bool
+static AIMDBI_ALWAYS inline unsigned
 next_of_ring(const struct aimdbi_static_record *rec, struct aimdbi_static_reader *reader,
              void *value)
 {
     size_t cursor = load_relaxed(&reader->cursor_);
     size_t lag;
     aimdb_err err;
-    while ((err = aimdbi_ring_take(&rec->shape, rec->cells, &cursor, value, &lag)) ==
-           AIMDB_ELAGGED) {
+    while ((err = ring_take(&rec->shape, rec->cells, &cursor, value, &lag)) == AIMDB_ELAGGED) {
         count(&reader->lags_, reader->lag_ == 0 ? 1 : 0);
         count(&reader->missed_, lag);
         reader->lag_ += lag;
     }
     store_relaxed(&reader->cursor_, cursor);
-    return err == AIMDB_OK;
+    if (err != AIMDB_OK) {
+        return 0;
+    }
+    return load_relaxed(&rec->cells->commit_) == cursor ? 1 : 2; // relaxed: INV-S1
 }
 
-static bool
+// Of a SingleLatest or a mailbox; what was pushed since has set its bit again.
+static AIMDBI_ALWAYS inline unsigned
 next_of_latest(const struct aimdbi_static_record *rec, struct aimdbi_static_reader *reader,
                void *value)
 {
+    const struct aimdbi_shape *shape = &rec->shape;
     if (rec->takes) {
-        return aimdbi_mailbox_take(&rec->shape, rec->cells, rec->takes, value, NULL);
+        return mailbox_take(shape, rec->cells, rec->takes, value) ? 1 : 0;
     }
     size_t seen = load_relaxed(&reader->cursor_);
     size_t newest;
-    if (!aimdbi_latest_read(&rec->shape, rec->cells, seen, value, NULL, &newest)) {
-        return false;
+#ifdef AIMDB_ONE_CORE
+    bool has_value = latest_take(shape, rec->cells, seen, value, &newest);
+#else
+    bool has_value = aimdbi_latest_read(shape, rec->cells, seen, value, NULL, &newest);
+#endif
+    if (!has_value) {
+        return 0;
     }
     count(&reader->missed_, (newest - seen) / AIMDBI_STEP - 1);
     store_relaxed(&reader->cursor_, newest);
-    return true;
-}
-
-bool
-aimdbi_static_next(aimdb_ctx *ctx, void *value)
-{
-    const struct aimdbi_static_record *rec = static_record(ctx->from);
-    struct aimdbi_static_reader *reader = ctx->static_task->reader;
-    if (ctx->left == 0 || (load_acquire(&reader->turn_) & 1) != 0) {
-        return false;
-    }
-    bool is_ring = rec->shape.buffer == AIMDB_BUFFER_SPMC_RING;
-    if (!(is_ring ? next_of_ring(rec, reader, value) : next_of_latest(rec, reader, value))) {
-        return false;
-    }
-    ctx->left--;
-    ctx->missed = reader->lag_;
-    reader->lag_ = 0;
-    count(&reader->received_, 1);
-    return true;
+    return 1;
 }
 
 // Ends a turn, unless somebody else did.
@@ -203,21 +220,50 @@ end_turn(struct aimdbi_static_reader *reader, size_t turn)
     return (turn & 1) != 0 && cas_acq_rel(&reader->turn_, &turn, turn + 1);
 }
 
+// A token is out. True if its value is still being worked on.
+static bool
+is_awaited(aimdb_ctx *ctx)
+{
+    struct aimdbi_static_reader *reader = ctx->static_task->reader;
+    if (ctx->after & AIMDBI_AFTER_DEFER) { // and the consumer returned AIMDB_OK: the token is dead
+        ctx->after = 0;
+        (void) end_turn(reader, load_relaxed(&reader->turn_));
+    }
+    return (load_acquire(&reader->turn_) & 1) != 0;
+}
+
+unsigned
+aimdbi_static_next(aimdb_ctx *ctx, void *value)
+{
+    const struct aimdbi_static_record *rec = static_record(ctx->from);
+    struct aimdbi_static_reader *reader = ctx->static_task->reader;
+    if (__builtin_expect((load_acquire(&reader->turn_) & 1) != 0, 0) && is_awaited(ctx)) {
+        return 0;
+    }
+    bool is_ring = rec->shape.buffer == AIMDB_BUFFER_SPMC_RING;
+    unsigned got = is_ring ? next_of_ring(rec, reader, value) : next_of_latest(rec, reader, value);
+    if (got == 0) {
+        return 0;
+    }
+    ctx->missed = reader->lag_;
+    reader->lag_ = 0;
+    count(&reader->received_, 1);
+    if (got > 1 && --ctx->left == 0) {
+        ctx->after |= AIMDBI_AFTER_MORE;
+        return 1;
+    }
+    return got;
+}
+
 void
 aimdbi_static_finish(aimdb_ctx *ctx, aimdb_err err)
 {
-    struct aimdbi_static_reader *reader = ctx->static_task->reader;
-    bool is_deferred = ctx->is_deferred;
-    ctx->is_deferred = false;
-    if (is_deferred && err == AIMDB_EPENDING) {
+    if ((ctx->after & AIMDBI_AFTER_DEFER) && err == AIMDB_EPENDING) {
+        ctx->after &= (uint8_t) ~AIMDBI_AFTER_DEFER;
         return;
     }
-    if (is_deferred) {
-        (void) end_turn(reader, load_relaxed(&reader->turn_)); // its token is dead
-    }
-    if (err != AIMDB_OK) {
-        (void) fetch_add_relaxed(&reader->errors_, 1); // relaxed: a figure; aimdb_done adds as well
-    }
+    // relaxed: a figure; aimdb_done adds as well
+    (void) fetch_add_relaxed(&ctx->static_task->reader->errors_, 1);
 }
 
 aimdb_token
@@ -225,11 +271,11 @@ aimdbi_static_defer(aimdb_ctx *ctx)
 {
     aimdb_token token = { 0 };
     const struct aimdbi_static_task *task = ctx->static_task;
-    if (task && task->reader && !ctx->is_deferred) {
+    if (task && task->reader && !(ctx->after & AIMDBI_AFTER_DEFER)) {
         token.turn_ = load_relaxed(&task->reader->turn_) + 1;
         token.task_ = (aimdb_task *) (void *) (uintptr_t) task;
         store_release(&task->reader->turn_, token.turn_);
-        ctx->is_deferred = true;
+        ctx->after |= AIMDBI_AFTER_DEFER;
     }
     return token;
 }
@@ -244,7 +290,7 @@ aimdbi_static_done(aimdb_token token, aimdb_err err)
     if (err != AIMDB_OK) {
         (void) fetch_add_relaxed(&task->reader->errors_, 1); // relaxed: a figure
     }
-    tell(task->home);
+    tell(task->record->home);
     return AIMDB_OK;
 }
 
@@ -292,6 +338,9 @@ step(const struct aimdbi_static_task *task, aimdb_time now)
     struct aimdbi_static_clock *clock = task->clock;
     struct aimdb_ctx ctx;
     begin_task(&ctx, task, now);
+    ctx.missed = 0;
+    ctx.next = AIMDB_FOREVER;
+    ctx.left_out = 0;
     aimdb_time next = task->step(&ctx);
     count(&clock->steps_, 1);
     if (next == ctx.next) {
@@ -323,6 +372,19 @@ step_sources(const aimdb_static *db, aimdb_time now)
 
 // --- the loop -------------------------------------------------------------------------------------
 
+static __attribute__((noinline)) void
+after_run(aimdb_ctx *ctx)
+{
+    const struct aimdbi_static_task *task = ctx->static_task;
+    if (ctx->after & AIMDBI_AFTER_DEFER) { // the consumer returned AIMDB_OK: its token is dead
+        (void) end_turn(task->reader, load_relaxed(&task->reader->turn_));
+    }
+    if (ctx->after & AIMDBI_AFTER_MORE) {
+        const struct aimdbi_home *home = task->record->home;
+        (void) signal_or_acq_rel(home->ready, home->bit);
+    }
+}
+
 static void
 run(const struct aimdbi_static_task *task, aimdb_time now)
 {
@@ -330,8 +392,8 @@ run(const struct aimdbi_static_task *task, aimdb_time now)
     begin_task(&ctx, task, now);
     ctx.left = AIMDB_STATIC_BURST;
     task->run(&ctx);
-    if (ctx.left == 0) { // there may be more
-        (void) signal_or_acq_rel(task->home->ready, task->home->bit);
+    if (__builtin_expect(ctx.after != 0, 0)) {
+        after_run(&ctx);
     }
 }
 
@@ -346,9 +408,10 @@ aimdb_poll(const aimdb_static *db, aimdb_time now)
         return state->due;
     }
     uint32_t ready = signal_exchange_acq_rel(&state->ready_, 0); // [S6] pairs with [S5]
-    for (size_t i = 0; i < db->count_; i++) {
-        const struct aimdbi_static_task *task = db->parts_[i]->task;
-        if (task && task->run && (task->home->bit & ready) != 0) {
+    const struct aimdbi_static_part *const *end = db->parts_ + db->count_;
+    for (const struct aimdbi_static_part *const *part = db->parts_; part != end; part++) {
+        const struct aimdbi_static_task *task = (*part)->task;
+        if (((*part)->home->bit & ready) != 0 && task && task->run) {
             run(task, now);
         }
     }

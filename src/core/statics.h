@@ -28,10 +28,11 @@ static_task(const aimdb_task *task)
     return (const struct aimdbi_static_task *) (const void *) task;
 }
 
-// Sends `count` values of `size` bytes on their way; `depth` producer functions are on the stack.
+// Sends a value on its way; `depth` producer functions are on the stack.
 aimdb_err
-aimdbi_static_produce(aimdb_record *record, const void *values, size_t size, size_t count,
-                      unsigned depth);
+aimdbi_static_produce(aimdb_record *record, const void *value, size_t size, unsigned depth);
+aimdb_err
+aimdbi_static_produce_n(aimdb_record *record, const void *values, size_t size, size_t count);
 
 aimdb_err
 aimdbi_static_subscribe(aimdb_record *record, aimdb_reader *reader, bool takes);

@@ -64,6 +64,17 @@ count_difference(size_t a, size_t b)
 // A push was published, and somebody announced to be asleep: the caller of the push wakes them.
 #define AIMDBI_PUSHED_TO_SLEEPERS ((aimdb_err) 1)
 
+static inline bool
+shape_is_stamped(const struct aimdbi_shape *shape)
+{
+#ifdef AIMDB_ONE_CORE
+    (void) shape;
+    return false; // static records have no stamps
+#else
+    return __builtin_expect(shape->is_stamped, 0);
+#endif
+}
+
 static inline void
 stamp_cells(struct aimdbi_cells *cells, uint64_t now)
 {

@@ -4,7 +4,7 @@
 #include <aimdb/fault.h>
 
 #include "core/mask.h"
-#include "core/small.h"
+#include "core/port.h"
 
 #include "check.h"
 

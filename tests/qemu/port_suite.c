@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a port to a board without an operating system promises (core/small.h, core/mask.h): a port is
+// What a port to a board without an operating system promises (core/port.h, core/mask.h): a port is
 // what passes here. Runs with `--icount 8`: an instruction is 256 ns, a tick 3906 instructions. With
 // -DWITHOUT_TICK the board has no periodic interrupt.
 #ifdef __arm__
@@ -9,7 +9,7 @@
 #endif
 
 #include "core/mask.h"
-#include "core/small.h"
+#include "core/port.h"
 
 #include "check.h"
 
