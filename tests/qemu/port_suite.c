@@ -22,21 +22,21 @@ enum { SHORTEST_DELAY = 2400, LONGEST_DELAY = 4200 };
 
 static volatile uint32_t ticks, interrupts;
 static volatile aimdb_time interrupted_at;
-static volatile aimdb_word ready;
+static aimdbi_signal ready;
 static size_t enabled; // the state of unmasked interrupts
 
-static const aimdb_word *
-ready_word(void)
+static void
+set_ready(uint32_t value)
 {
-    return (const aimdb_word *) &ready;
+    *(volatile uint32_t *) &ready.signal_ = value;
 }
 
 static void
 tick(void)
 {
     ticks = ticks + 1;
-    ready.word_ = 1;
-    aimdbp_wake();
+    set_ready(1);
+    aimdbp_wake(&ready);
 }
 
 static void
@@ -214,10 +214,10 @@ static void
 wait_for_tick(void)
 {
     for (uint32_t before = ticks; ticks == before;) {
-        ready.word_ = 0;
-        aimdbp_idle(ready_word(), AIMDB_FOREVER);
+        set_ready(0);
+        aimdbp_idle(&ready, AIMDB_FOREVER);
     }
-    ready.word_ = 0;
+    set_ready(0);
 }
 
 static void
@@ -279,7 +279,7 @@ idle_sleeps_until_an_interrupt_and_its_handler_has_run(void)
         wait_for_tick();
         uint32_t before = ticks;
         aimdb_time begin = aimdbp_clock();
-        aimdbp_idle(ready_word(), AIMDB_FOREVER);
+        aimdbp_idle(&ready, AIMDB_FOREVER);
         CHECK(ticks == before + 1);
         CHECK(aimdbp_clock() - begin > TICK - SHORT);
     }
@@ -293,8 +293,8 @@ idle_loses_no_wake_wherever_it_comes(void)
         wait_for_tick();
         uint32_t before = ticks;
         delay(k);
-        aimdbp_idle(ready_word(), AIMDB_FOREVER);
-        CHECK(ready.word_ == 1);
+        aimdbp_idle(&ready, AIMDB_FOREVER);
+        CHECK(signal_load_acquire(&ready) == 1);
         CHECK(ticks == before + 1);
     }
 }
@@ -305,15 +305,15 @@ static void
 idle_returns_at_once_when_there_is_something_to_do(void)
 {
     for (uint32_t i = 0; i < 20; i++) {
-        ready.word_ = 2;
+        set_ready(2);
         aimdb_time begin = aimdbp_clock();
-        aimdbp_idle(ready_word(), AIMDB_FOREVER);
+        aimdbp_idle(&ready, AIMDB_FOREVER);
         CHECK(aimdbp_clock() - begin < SHORT);
-        ready.word_ = 0;
+        set_ready(0);
         begin = aimdbp_clock();
-        aimdbp_idle(ready_word(), begin);
-        aimdbp_idle(ready_word(), 0);
-        aimdbp_idle(ready_word(), INT64_MIN);
+        aimdbp_idle(&ready, begin);
+        aimdbp_idle(&ready, 0);
+        aimdbp_idle(&ready, INT64_MIN);
         CHECK(aimdbp_clock() - begin < SHORT);
         size_t state = aimdbp_mask();
         aimdbp_unmask(state);
@@ -328,8 +328,8 @@ idle_sees_the_deadline(void)
         aimdb_time deadline = aimdbp_clock() + span;
         uint32_t returns = 0, before = ticks;
         while (aimdbp_clock() < deadline) {
-            ready.word_ = 0;
-            aimdbp_idle(ready_word(), deadline);
+            set_ready(0);
+            aimdbp_idle(&ready, deadline);
             returns++;
         }
 #ifdef WITHOUT_TICK
@@ -381,11 +381,11 @@ a_timer_is_asked_for(void)
 static void
 a_wake_may_come_from_anywhere(void)
 {
-    aimdbp_wake();
+    aimdbp_wake(&ready);
     size_t state = aimdbp_mask();
-    aimdbp_wake();
+    aimdbp_wake(&ready);
     aimdbp_unmask(state);
-    ready.word_ = 0;
+    set_ready(0);
 }
 
 static const struct {
