@@ -88,7 +88,7 @@ aimdb_produce_wait(aimdb_record *record, const void *value, size_t size, aimdb_t
         return AIMDB_ECLOSED;
     }
     aimdb *db = record->db;
-    size_t pushed;
+    size_t pushed = 0;
     aimdbi_db_retain(db); // a close and a free may come while this thread sleeps
     aimdb_err err = aimdbi_produce_told(record, value, size, &pushed);
     if (err == AIMDB_OK) {

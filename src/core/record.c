@@ -55,7 +55,7 @@ push_told(aimdb_record *rec, const void *values, size_t count, size_t *ret_pushe
 aimdb_err
 aimdbi_record_push(aimdb_record *rec, const void *values, size_t count)
 {
-    size_t pushed;
+    size_t pushed = 0;
     return push_told(rec, values, count, &pushed);
 }
 
@@ -143,7 +143,7 @@ pass_some(void *work, void *scratch)
     if (accepted == 0) {
         return AIMDB_OK;
     }
-    size_t pushed;
+    size_t pushed = 0;
     return push_told(rec, scratch, accepted, passage->ret_pushed ? passage->ret_pushed : &pushed);
 }
 

@@ -44,7 +44,7 @@ static AIMDBI_ALWAYS inline aimdb_err
 push(const struct aimdbi_static_record *rec, const void *values, size_t count)
 {
     const struct aimdbi_shape *shape = &rec->shape;
-    size_t pushed;
+    size_t pushed = 0;
 #ifdef AIMDB_ONE_CORE
     // Interrupts that push into the same record wait for this push; with one writer there are none.
     size_t mask = shape->one_writer ? 0 : aimdbp_mask();
