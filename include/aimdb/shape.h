@@ -77,8 +77,8 @@ struct aimdbi_static_record {
 struct aimdbi_static_reader {
     aimdb_word cursor_;
     aimdb_word received_;
-    aimdb_word missed_; // ring: lost to lag; latest: skipped
-    aimdb_word lags_;
+    aimdb_word missed_; // ring: lost to lag; latest: skipped; mailbox: see run_competitors()
+    aimdb_word lags_;   // ring; mailbox: see there
     aimdb_word errors_;
     size_t lag_;      // missed just before the next value
     aimdb_word turn_; // of an asynchronous value; odd: it is being worked on

@@ -89,7 +89,7 @@ signal_load_acquire(const aimdbi_signal *signal)
     return value;
 }
 
-static inline uint32_t
+static inline __attribute__((always_inline)) uint32_t
 signal_or_acq_rel(aimdbi_signal *signal, uint32_t bits)
 {
     fence_compiler();

@@ -279,7 +279,7 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
     }
     aimdb_err err = check_values(record, value, size);
     if (err == AIMDB_ETYPE && is_static(record)) {
-        return aimdbi_static_produce(record, value, size, ctx->db ? 0 : ctx->depth);
+        return aimdbi_static_emit(record, value, size, ctx->db ? 0 : ctx->depth);
     }
     if (err != AIMDB_OK) {
         return err;

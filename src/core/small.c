@@ -14,13 +14,13 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
 aimdb_err
 aimdb_produce(aimdb_record *record, const void *value, size_t size)
 {
-    return aimdbi_static_produce(record, value, size, 0);
+    return aimdbi_static_produce(record, value, size);
 }
 
 aimdb_err
 aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
 {
-    return ctx ? aimdbi_static_produce(record, value, size, ctx->depth) : AIMDB_EINVAL;
+    return ctx ? aimdbi_static_emit(record, value, size, ctx->depth) : AIMDB_EINVAL;
 }
 
 aimdb_err

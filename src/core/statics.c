@@ -122,7 +122,7 @@ aimdbi_static_accept(aimdb_ctx *ctx, aimdb_err err, const void *value)
 }
 
 aimdb_err
-aimdbi_static_produce(aimdb_record *record, const void *value, size_t size, unsigned depth)
+aimdbi_static_produce(aimdb_record *record, const void *value, size_t size)
 {
     const struct aimdbi_static_record *rec = static_record(record);
     if (!rec || !value) {
@@ -131,7 +131,17 @@ aimdbi_static_produce(aimdb_record *record, const void *value, size_t size, unsi
     if (size != rec->shape.size) {
         return AIMDB_ETYPE;
     }
-    return rec->producer ? pass(rec, value, depth) : push(rec, value, 1);
+    return rec->producer ? pass(rec, value, 0) : push(rec, value, 1);
+}
+
+aimdb_err
+aimdbi_static_emit(aimdb_record *record, const void *value, size_t size, unsigned depth)
+{
+    const struct aimdbi_static_record *rec = static_record(record);
+    if (rec && value && size == rec->shape.size && rec->producer) {
+        return pass(rec, value, depth);
+    }
+    return aimdbi_static_produce(record, value, size);
 }
 
 aimdb_err
@@ -385,7 +395,7 @@ after_run(aimdb_ctx *ctx)
     }
 }
 
-static void
+static AIMDBI_ALWAYS inline void
 run(const struct aimdbi_static_task *task, aimdb_time now)
 {
     struct aimdb_ctx ctx;
@@ -397,11 +407,65 @@ run(const struct aimdbi_static_task *task, aimdb_time now)
     }
 }
 
+// Consumers of one mailbox compete, fairly [M2]: the first of them in the list is asked for all, and
+// each time another one begins. lags_ and missed_ of such readers mean nothing else: what a consumer is
+// among those of its mailbox, and of the first one whose turn it is.
+enum competition { ALONE, FIRST_OF_ALL, AMONG_OTHERS };
+
+static void
+find_competitors(const aimdb_static *db)
+{
+    for (size_t i = 0; i < db->count_; i++) {
+        const struct aimdbi_static_task *task = db->parts_[i]->task;
+        if (!task || !task->run || !task->record->takes) {
+            continue;
+        }
+        for (size_t j = 0; j < i; j++) {
+            const struct aimdbi_static_task *other = db->parts_[j]->task;
+            if (other && other->run && other->record == task->record) {
+                store_relaxed(&task->reader->lags_, AMONG_OTHERS);
+                if (load_relaxed(&other->reader->lags_) == ALONE) {
+                    store_relaxed(&other->reader->lags_, FIRST_OF_ALL);
+                }
+            }
+        }
+    }
+}
+
+static __attribute__((noinline)) void
+run_competitors(const aimdb_static *db, const struct aimdbi_static_task *first, aimdb_time now)
+{
+    if (load_relaxed(&first->reader->lags_) != FIRST_OF_ALL) {
+        return; // the first one did
+    }
+    size_t turn = load_relaxed(&first->reader->missed_);
+    size_t competitors = 0;
+    // Those from the turn on, then those before it.
+    for (size_t round = 0; round < 2; round++) {
+        size_t number = 0;
+        for (size_t i = 0; i < db->count_; i++) {
+            const struct aimdbi_static_task *task = db->parts_[i]->task;
+            if (!task || !task->run || task->record != first->record) {
+                continue;
+            }
+            if ((number >= turn) == (round == 0)) {
+                run(task, now);
+            }
+            number++;
+        }
+        competitors = number;
+    }
+    store_relaxed(&first->reader->missed_, turn + 1 < competitors ? turn + 1 : 0);
+}
+
 aimdb_time
 aimdb_poll(const aimdb_static *db, aimdb_time now)
 {
     struct aimdbi_static_state *state = db->state_;
     if (now >= state->due) {
+        if (state->due == 0) {
+            find_competitors(db);
+        }
         step_sources(db, now);
     }
     if (signal_load_acquire(&state->ready_) == 0) {
@@ -411,7 +475,12 @@ aimdb_poll(const aimdb_static *db, aimdb_time now)
     const struct aimdbi_static_part *const *end = db->parts_ + db->count_;
     for (const struct aimdbi_static_part *const *part = db->parts_; part != end; part++) {
         const struct aimdbi_static_task *task = (*part)->task;
-        if (((*part)->home->bit & ready) != 0 && task && task->run) {
+        if (((*part)->home->bit & ready) == 0 || !task || !task->run) {
+            continue;
+        }
+        if (task->record->takes && load_relaxed(&task->reader->lags_) != ALONE) {
+            run_competitors(db, task, now);
+        } else {
             run(task, now);
         }
     }
@@ -440,12 +509,12 @@ aimdbi_static_figures(const aimdb_task *task, aimdb_task_stats *ret)
     aimdb_reader shown = { .record_ = (aimdb_record *) (void *) (uintptr_t) rec,
                            .cursor_ = { load_relaxed(&reader->cursor_) },
                            .mode_ = { AIMDBI_TAKES } };
-    size_t passed = load_relaxed(&reader->missed_);
+    size_t passed = rec->takes ? 0 : load_relaxed(&reader->missed_); // run_competitors
     shown.skipped_.word_ = is_ring ? 0 : passed;
     ret->received = load_relaxed(&reader->received_);
     ret->missed = is_ring ? passed : 0;
     ret->skipped = aimdbi_skipped(&shown);
-    ret->lags = load_relaxed(&reader->lags_);
+    ret->lags = is_ring ? load_relaxed(&reader->lags_) : 0;
     ret->errors = load_relaxed(&reader->errors_);
     ret->pending = aimdbi_reader_pending(&shown);
 }

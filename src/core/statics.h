@@ -28,9 +28,12 @@ static_task(const aimdb_task *task)
     return (const struct aimdbi_static_task *) (const void *) task;
 }
 
-// Sends a value on its way; `depth` producer functions are on the stack.
+// Sends a value on its way.
 aimdb_err
-aimdbi_static_produce(aimdb_record *record, const void *value, size_t size, unsigned depth);
+aimdbi_static_produce(aimdb_record *record, const void *value, size_t size);
+// The same, with `depth` producer functions on the stack.
+aimdb_err
+aimdbi_static_emit(aimdb_record *record, const void *value, size_t size, unsigned depth);
 aimdb_err
 aimdbi_static_produce_n(aimdb_record *record, const void *values, size_t size, size_t count);
 

@@ -59,6 +59,31 @@ latest_and_mailbox_reach_their_consumers_and_the_sums_agree(void)
     RIG_CLOSE(kinds_db);
 }
 
+RIG_MAILBOX(number, shared);
+static struct log shared_logs[3];
+RIG_CONSUMER(number, shared_one, shared, keep, &shared_logs[0]);
+RIG_CONSUMER(number, shared_two, shared, keep, &shared_logs[1]);
+RIG_CONSUMER(number, shared_three, shared, keep, &shared_logs[2]);
+RIG_DB(shared_db, shared, shared_one, shared_two, shared_three);
+
+// proves M2
+static void
+consumers_of_a_mailbox_compete_fairly(void)
+{
+    uint32_t sum = 0;
+    RIG_OPEN(shared_db);
+    for (uint32_t n = 1; n <= 60; n++) {
+        push_range(shared, n, n);
+        RIG_SETTLE(shared_db);
+    }
+    for (int i = 0; i < 3; i++) {
+        CHECK(log_calls(&shared_logs[i]) >= 10);
+        sum += log_calls(&shared_logs[i]);
+    }
+    CHECK_EQ(60, sum + record_stats(shared).overwritten);
+    RIG_CLOSE(shared_db);
+}
+
 // --- answers of consumers -------------------------------------------------------------------------
 
 RIG_RING(number, judged, 16);
@@ -300,6 +325,7 @@ source_steps_until_it_says_never(void)
 const struct rig_test rig_tests[] = {
     TEST(each_consumer_gets_each_value_in_order),
     TEST(latest_and_mailbox_reach_their_consumers_and_the_sums_agree),
+    TEST(consumers_of_a_mailbox_compete_fairly),
     TEST(error_of_a_consumer_is_counted_and_the_next_value_comes),
     TEST(value_that_is_deferred_holds_up_the_next_until_it_is_done),
     TEST(producer_function_changes_a_value_or_refuses_it),
