@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Firmware for boards, built by the host's build: no toolchain file, each image is one command.
 #
-#   aimdb_firmware(NAME BOARDS board... SOURCES file... [INCLUDES folder...] [OPTIONS option...]
+#   aimdb_firmware(NAME BOARDS board... SOURCES file... [CORE] [INCLUDES folder...] [OPTIONS option...]
 #       [TEST [argument of scripts/qemu...]])
 #
-# makes NAME-<board>.elf for each board in the current binary directory, in `all`. With TEST each one
-# is the test qemu.NAME.<board>, label qemu: it passes when the image ends with status 0. The boards
-# are those of scripts/qemu; AIMDB_BOARDS has all of them.
+# makes NAME-<board>.elf for each board in the current binary directory, in `all`, with CORE from the
+# library's sources of one core (AIMDB_ONE_CORE_SOURCES) as well. With TEST each one is the test
+# qemu.NAME.<board>, label qemu: it passes when the image ends with status 0. The boards are those of
+# scripts/qemu; AIMDB_BOARDS has all of them.
 
 set(AIMDB_BOARDS
     mps2-an385 mps2-an505 stm32vldiscovery netduinoplus2 microbit riscv32-virt riscv64-virt)
+set(AIMDB_ONE_CORE_SOURCES ring latest pull statics small figures error scratch copy_one_core)
+list(TRANSFORM AIMDB_ONE_CORE_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/src/core/\\1.c")
 set(AIMDB_FIRMWARE_WARNINGS -pedantic -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror)
 
 find_program(AIMDB_ARM_GCC arm-none-eabi-gcc)
@@ -72,7 +75,7 @@ function(aimdb_board board)
 endfunction()
 
 function(aimdb_firmware name)
-    cmake_parse_arguments(PARSE_ARGV 1 image "" "" "BOARDS;SOURCES;INCLUDES;OPTIONS;TEST")
+    cmake_parse_arguments(PARSE_ARGV 1 image "CORE" "" "BOARDS;SOURCES;INCLUDES;OPTIONS;TEST")
     set(boards_folder ${PROJECT_SOURCE_DIR}/examples/firmware/boards)
     file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/aimdb/*.h
         ${PROJECT_SOURCE_DIR}/src/core/*.h ${boards_folder}/*.h ${boards_folder}/*.ld
@@ -80,8 +83,11 @@ function(aimdb_firmware name)
     list(TRANSFORM image_INCLUDES PREPEND -I)
     foreach(board ${image_BOARDS})
         aimdb_board(${board})
-        set(sources ${boards_folder}/${board_port}.c
+        set(sources ${boards_folder}/${board_port}.c ${boards_folder}/memory.c
             ${PROJECT_SOURCE_DIR}/src/port/${board_port}/port.c)
+        if(image_CORE)
+            list(APPEND sources ${AIMDB_ONE_CORE_SOURCES})
+        endif()
         foreach(source ${image_SOURCES})
             get_filename_component(source ${source} ABSOLUTE)
             list(APPEND sources ${source})
