@@ -22,15 +22,18 @@
                      :                                                                             \
                      : "r2", "r3", "r4", "r5", "memory")
 #else
-struct four_words {
-    size_t word[4];
-};
+// Through registers: for an assignment of four words GCC calls memcpy.
 #define COPY_FOUR_WORDS(out, in)                                                                   \
     do {                                                                                           \
-        *(struct four_words *) (void *) (out) = *(const struct four_words *) (const void *) (in);  \
+        const volatile size_t *words_ = (const volatile size_t *) (const void *) (in);             \
+        volatile size_t *to_ = (volatile size_t *) (void *) (out);                                 \
+        size_t a_ = words_[0], b_ = words_[1], c_ = words_[2], d_ = words_[3];                     \
+        to_[0] = a_;                                                                               \
+        to_[1] = b_;                                                                               \
+        to_[2] = c_;                                                                               \
+        to_[3] = d_;                                                                               \
         (out) += 4 * WORD;                                                                         \
         (in) += 4 * WORD;                                                                          \
-        fence_compiler();                                                                          \
     } while (0)
 #endif
 
