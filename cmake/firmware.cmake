@@ -34,7 +34,7 @@ if(missing)
     message(FATAL_ERROR "aimdb: AIMDB_BUILD_FIRMWARE needs Debian's packages ${missing}")
 endif()
 
-# What a board is: compiler, processor, clock of its tick, linker script, and the port's folder.
+# What a board is: board_port, and how its images are made, board_compile and board_link.
 function(aimdb_board board)
     set(gcc ${AIMDB_ARM_GCC})
     set(port cortex-m)
@@ -69,9 +69,27 @@ function(aimdb_board board)
     if(port STREQUAL "cortex-m")
         list(APPEND cpu -mthumb)
     endif()
-    foreach(variable gcc cpu clock_hz port script)
-        set(board_${variable} ${${variable}} PARENT_SCOPE)
+    set(folder ${PROJECT_SOURCE_DIR}/examples/firmware/boards)
+    set(board_compile ${gcc} ${cpu} -std=c11 -Os -ffreestanding -ffunction-sections -fdata-sections
+        ${AIMDB_FIRMWARE_WARNINGS} -DAIMDB_ONE_CORE -DAIMDB_STATIC_BUILD -DBOARD_NAME="${board}"
+        -DBOARD_CLOCK_HZ=${clock_hz} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/src
+        -I${folder} PARENT_SCOPE)
+    set(board_link -nostdlib -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings -L${folder}
+        -T${folder}/${script}.ld PARENT_SCOPE)
+    set(board_port ${port} PARENT_SCOPE)
+endfunction()
+
+# Writes for scripts how images are made: of each board its name and port, in brackets, the compiler,
+# its options one a line, "link", and those for linking.
+function(aimdb_write_boards file)
+    set(text)
+    foreach(board ${AIMDB_BOARDS})
+        aimdb_board(${board})
+        list(JOIN board_compile "\n" compile)
+        list(JOIN board_link "\n" link)
+        string(APPEND text "[${board} ${board_port}]\n${compile}\nlink\n${link}\n")
     endforeach()
+    file(CONFIGURE OUTPUT ${file} CONTENT "${text}" @ONLY)
 endfunction()
 
 function(aimdb_firmware name)
@@ -95,13 +113,8 @@ function(aimdb_firmware name)
         set(elf ${CMAKE_CURRENT_BINARY_DIR}/${name}-${board}.elf)
         add_custom_command(
             OUTPUT ${elf}
-            COMMAND ${board_gcc} ${board_cpu} -std=c11 -Os -ffreestanding -ffunction-sections
-                -fdata-sections ${AIMDB_FIRMWARE_WARNINGS} -DAIMDB_ONE_CORE -DAIMDB_STATIC_BUILD
-                -DBOARD_NAME="${board}" -DBOARD_CLOCK_HZ=${board_clock_hz}
-                -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/src -I${boards_folder}
-                ${image_INCLUDES} ${image_OPTIONS} ${sources} -nostdlib -nostartfiles
-                -Wl,--gc-sections -Wl,--fatal-warnings -L${boards_folder}
-                -T${boards_folder}/${board_script}.ld -lgcc -o ${elf}
+            COMMAND ${board_compile} ${image_INCLUDES} ${image_OPTIONS} ${sources} ${board_link} -lgcc
+                -o ${elf}
             DEPENDS ${sources} ${headers}
             COMMENT "Building firmware ${name} for ${board}"
             VERBATIM

@@ -11,7 +11,7 @@
 //     instruction is then several ticks on every board here (25.6 on mps2-an385, 16.4 at 16 MHz), and
 //     the number rounds to the exact one. count_begin() takes SysTick from the clock: no
 //     board_start(), and nothing above 97000 instructions (netduinoplus2; 650000 on mps2-an385).
-//  2. RISC-V: minstret counts, under `--icount 0`.
+//  2. RISC-V: minstret counts nanoseconds of that time, under `--icount COUNT_SHIFT` (0).
 //  3. The compiler must neither inline fn nor drop it: COUNTED on its definition.
 //  4. Numbers repeat exactly for one compiler with one set of flags: compare without tolerance.
 #ifndef COUNT_H
@@ -22,6 +22,10 @@
 #define COUNTED __attribute__((noipa, used))
 
 #ifdef __riscv
+
+#ifndef COUNT_SHIFT
+#define COUNT_SHIFT 0
+#endif
 
 static inline void
 count_begin(void)
@@ -39,7 +43,7 @@ count_read(void)
 static inline uint32_t
 count_between(uint32_t from, uint32_t to)
 {
-    return to - from;
+    return (to - from) >> COUNT_SHIFT;
 }
 
 #else
