@@ -195,7 +195,7 @@ announce(aimdb *db, aimdbi_signal *signal)
     db->executor->ops->nudge(db->executor);
 }
 
-// Lets aimdb_run look again.
+// Lets aimdb_run look again [C5].
 static void
 wake_runner(aimdb *db)
 {
@@ -244,7 +244,7 @@ close_now(aimdb *db, aimdb_time deadline)
         db->report.lost += lost_in(db->records[i]);
     }
     aimdbp_fork_unwatch(&db->fork_watch);
-    store_release(&db->phase_, AIMDBI_ENDED_PHASE); // publishes the report
+    store_release(&db->phase_, AIMDBI_ENDED_PHASE); // [C4] publishes the report
     announce(db, &db->ended);
 }
 
@@ -252,8 +252,8 @@ static void
 wait_for_the_other_closer(aimdb *db)
 {
     for (;;) {
-        uint32_t ticket = signal_load_acquire(&db->ended);
-        if (load_acquire(&db->phase_) == AIMDBI_ENDED_PHASE) {
+        uint32_t ticket = signal_load_acquire(&db->ended); // before the look: [C4] may come between
+        if (load_acquire(&db->phase_) == AIMDBI_ENDED_PHASE) { // pairs with [C4]
             return;
         }
         db->executor->ops->wait(db->executor, &db->ended, ticket, AIMDB_FOREVER);
@@ -312,7 +312,7 @@ aimdb_run(aimdb *db)
     aimdbi_db_retain(db);
     aimdb_err err = AIMDB_OK;
     for (;;) {
-        uint32_t ticket = signal_load_acquire(&db->stopped);
+        uint32_t ticket = signal_load_acquire(&db->stopped); // [C5] before what is looked at
         size_t gate = load_acquire(&db->gate_);
         if (gate & AIMDBI_GATE_FORKED) {
             err = AIMDB_EFORKED;
@@ -335,7 +335,7 @@ void
 aimdb_stop(aimdb *db)
 {
     if (db) {
-        store_release(&db->stop_, 1);
+        store_release(&db->stop_, 1); // [C5] before `stopped` changes
         wake_runner(db);
     }
 }

@@ -81,7 +81,8 @@ check_nobody_sleeps_on_values(struct bench *b)
 {
     for (int i = 0; i < MODEL_THREADS && b->scenario->roles[i].run; i++) {
         role_fn *run = b->scenario->roles[i].run;
-        if (!model_is_waiting(i) || (run == role_work && !b->was_closed)) {
+        bool is_idle = b->was_closed ? run == role_finish : run == role_work;
+        if (!model_is_waiting(i) || is_idle) {
             continue;
         }
         MODEL_REQUIRE(run == role_serve && !b->was_closed, "thread %d never ends", i);
@@ -162,12 +163,26 @@ check_positions(const struct bench *b)
     }
 }
 
+// The owner has one, every reader one, and every value that waits for aimdb_done.
+static void
+check_references(const struct bench *b)
+{
+    size_t expected = 1;
+    for (int i = 0; i < MODEL_THREADS; i++) {
+        expected += b->accounts[i].is_used;
+    }
+    expected += b->is_unfinished[0] + b->is_unfinished[1];
+    MODEL_REQUIRE(load_relaxed(&b->db->refs_) == expected,
+                  "%zu references to the database, not %zu", load_relaxed(&b->db->refs_), expected);
+}
+
 static void
 check(const void *what)
 {
     struct bench *b = b_;
     (void) what;
     model_overtaken_limit = DEFAULT_TRIES;
+    check_references(b);
     check_nobody_sleeps_on_values(b);
     bench_check_states(b);
     for (int i = 0; i < MODEL_THREADS; i++) {
@@ -194,6 +209,7 @@ bench_case(const struct scenario *scenario)
                                 .thread = run_thread,
                                 .check = check,
                                 .what = scenario,
+                                .asleep = scenario->asleep,
                                 .threads = threads,
                                 .loops = scenario->loops,
                                 .never_spins = scenario->never_spins,

@@ -23,13 +23,16 @@ struct scenario {
     aimdb_buffer_cfg cfg;
     struct role roles[MODEL_THREADS];
     size_t consumers;
+    int asleep;               // the first so many threads sleep already, or are stuck
     unsigned defers;          // bit for each consumer: finishes later
     unsigned overtaken_limit; // of latest.c
     int loops;                // see model_case
     size_t pushed_before;     // by setup
     unsigned never_spins;     // bit for each thread in which aimdbp_relax is a failure
     bool large;               // values of two words
-    bool emits;               // the first value that a consumer gets makes it push one more
+    bool gives_up; // consumers that defer return AIMDB_OK even so; aimdb_done comes at any
+                   // time for their first value, afterwards for the second, and so on
+    bool emits;    // the first value that a consumer gets makes it push one more
     bool asymmetric;
 };
 
@@ -48,6 +51,8 @@ role_fn role_serve;          // aimdb_recv for ever
 role_fn role_close_record;   // closes the buffer, as aimdb_close does
 role_fn role_close;          // aimdb_close
 role_fn role_close_at_once;  // aimdb_close with a deadline that has passed
+role_fn role_run;            // aimdb_run
+role_fn role_stop;           // aimdb_stop
 role_fn role_work;           // a worker of the executor
 role_fn role_push_and_work;  // alone: n times runs all tasks that are ready, and produces a value
 role_fn role_finish;         // aimdb_done for n values

@@ -20,6 +20,10 @@
 // with more passes ends like one that began the loop later; where a pass also writes (pinning in
 // latest.c), the case grants some passes (`loops`).
 //
+// A case may begin with threads that sleep already (`asleep`): they run first, one after another, each
+// load seeing the newest, until all of them are stuck; then everybody sees everything, and from there
+// on all is explored. What they could have met on their way to sleep is then for other cases.
+//
 // Limits: a fixed number of threads, steps and values; no timeouts; no spurious wakes; the limits of
 // memory.c. A case that is complete says so by ending: nothing here cuts an exploration short.
 //
@@ -67,6 +71,7 @@ static uint64_t asleep[MODEL_THREADS];
 static enum outcome outcome;
 static char why[256];
 static int steps;
+static int prologue; // so many threads are still run until they sleep
 static bool is_setting_up;
 static size_t settled_at; // messages made at the last settling
 static void *main_pointer;
@@ -207,12 +212,21 @@ new_decision(void)
 int
 model_choose(int count)
 {
+    if (prologue > 0) {
+        return 0;
+    }
     if (replayed == decided) {
         struct decision *decision = new_decision();
         decision->is_choice = true;
         decision->ways = count;
     }
     return decisions[replayed++].way;
+}
+
+static uint64_t
+newest_way(uint64_t ways)
+{
+    return (uint64_t) 1 << (63 - __builtin_clzll(ways));
 }
 
 // Takes the first way that is left, of the thread that went on last if it has one. Returns false if
@@ -225,7 +239,7 @@ take_way(struct decision *decision, int first)
         uint64_t left = decision->can[t] & ~decision->done[t];
         if (left) {
             decision->thread = t;
-            decision->pick = (uint64_t) 1 << (63 - __builtin_clzll(left)); // the newest first
+            decision->pick = newest_way(left);
             return true;
         }
     }
@@ -265,7 +279,7 @@ let_spinners_go(void)
 static int
 thread_without_choice(void)
 {
-    for (int t = 0; t < model_running->threads; t++) {
+    for (int t = 0; t < (prologue > 0 ? prologue : model_running->threads); t++) {
         if (model_threads[t].op.kind == OP_NONE) {
             return t;
         }
@@ -326,6 +340,24 @@ decide(int last)
     return decision;
 }
 
+// The thread that is run until it sleeps, if there still is one; -1 once all of them do.
+static int
+next_of_prologue(void)
+{
+    for (int t = 0; t < prologue; t++) {
+        if (can_go_on(t)) {
+            model_threads[t].pick = newest_way(model_candidates(t));
+            return t;
+        }
+    }
+    if (prologue > 0) {
+        prologue = 0;
+        model_memory_settle();
+        model_note("and from here on everything is explored");
+    }
+    return -1;
+}
+
 // Chooses who runs next.
 static int
 next_thread(void)
@@ -333,6 +365,12 @@ next_thread(void)
     int last = model_self;
     for (;;) {
         int ready = thread_without_choice();
+        if (ready < 0 && prologue > 0) {
+            ready = next_of_prologue();
+            if (ready < 0) {
+                continue;
+            }
+        }
         if (ready >= 0) {
             return ready;
         }
@@ -376,14 +414,36 @@ model_step(enum op_kind kind, int place, size_t expected, int target)
     self->trail_count = 0;
 }
 
-void
-model_wake(int place)
+// The n-th thread that sleeps at the place, from 0; NULL if there are not so many.
+static struct op *
+sleeper(int place, int n)
 {
     for (int t = 0; t < model_running->threads; t++) {
         struct op *op = &model_threads[t].op;
-        if (op->kind == OP_ASLEEP && op->place == place) {
-            op->kind = OP_NONE;
+        if (op->kind == OP_ASLEEP && op->place == place && n-- == 0) {
+            return op;
         }
+    }
+    return NULL;
+}
+
+void
+model_wake_all(int place)
+{
+    for (struct op *op = sleeper(place, 0); op; op = sleeper(place, 0)) {
+        op->kind = OP_NONE;
+    }
+}
+
+void
+model_wake_one(int place)
+{
+    int count = 0;
+    while (sleeper(place, count)) {
+        count++;
+    }
+    if (count > 0) {
+        sleeper(place, count > 1 ? model_choose(count) : 0)->kind = OP_NONE;
     }
 }
 
@@ -492,6 +552,7 @@ start_execution(void)
     model_overtaken_limit = model_running->overtaken_limit;
     replayed = 0;
     steps = 0;
+    prologue = model_running->asleep;
     settled_at = SIZE_MAX;
     memset(asleep, 0, sizeof asleep);
     for (int t = 0; t < model_running->threads; t++) {

@@ -9,6 +9,7 @@
 #include <aimdb/typed.h>
 
 #include "bench.h"
+#include "executor/common/rest.h"
 
 #define VALUES 32 // of one writer
 #define POSITIONS 64
@@ -48,13 +49,16 @@ struct bench {
     size_t accepted[WRITERS];                   // values of each writer
     size_t at[POSITIONS];                       // which value, as far as somebody got it
     bool was_taken[WRITERS * VALUES];
-    aimdb_token tokens[64];
-    char ready;                    // queue of tasks
-    char deferred;                 // queue of tokens
-    char run[2];                   // touched by whoever runs the task
-    char turns[MODEL_THREADS + 1]; // queues: the thread may begin
-    aimdb_word attending_;
-    aimdbi_signal settled;
+    aimdb_token tokens[2 * VALUES]; // of each task's values
+    bool is_unfinished[2];          // the task's last value was deferred, aimdb_done not called
+    char report_use;                // touched by who closes, and by who is given the report
+    int reporter;                   // the thread that closed
+    size_t given_up;                // token of a value whose consumer has returned; 0: none
+    char ready;                     // queue of tasks
+    char deferred;                  // queue of tokens
+    char run[2];                    // touched by whoever runs the task
+    char turns[MODEL_THREADS + 1];  // queues: the thread may begin
+    struct aimdbi_rest rest;
     aimdb_close_report report;
     bool was_closed;
 };

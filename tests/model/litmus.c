@@ -3,27 +3,10 @@
 // whether it may happen; it must be found, or not be found, in all executions.
 #include <string.h>
 
+#include "litmus.h"
 #include "suite.h"
 
-#define RESULTS 8
-
-struct litmus {
-    const char *name;
-    int threads;
-    bool allowed; // the outcome that `outcome` recognizes
-    bool asymmetric;
-    void (*thread)(int self);
-    bool (*outcome)(void);
-};
-
-static struct shared {
-    aimdb_word x;
-    char apart[56];
-    aimdb_word y;
-    aimdb_word z;
-    aimdbi_signal signal;
-    size_t got[RESULTS]; // results of the threads; not part of the model
-} * s;
+struct litmus_shared *s;
 
 static bool was_seen;
 
@@ -612,105 +595,6 @@ both_one(void)
     return s->got[0] == 1 && s->got[1] == 1;
 }
 
-// --- sleeping, spinning, plain memory --------------------------------------------------------------
-
-static void
-sleeper(int self)
-{
-    if (self == 0) {
-        uint32_t ticket = signal_load_acquire(&s->signal);
-        if (load_acquire(&s->x) == 0) {
-            aimdbp_wait(&s->signal, ticket, AIMDB_FOREVER);
-        }
-    } else {
-        store_release(&s->x, 1);
-        (void) signal_add_release(&s->signal, 1);
-        aimdbp_wake_all(&s->signal);
-    }
-}
-
-static void
-sleeper_without_ticket(int self)
-{
-    if (self == 0) {
-        if (load_acquire(&s->x) == 0) {
-            aimdbp_wait(&s->signal, signal_load_acquire(&s->signal), AIMDB_FOREVER);
-        }
-    } else {
-        store_release(&s->x, 1);
-        (void) signal_add_release(&s->signal, 1);
-        aimdbp_wake_all(&s->signal);
-    }
-}
-
-static bool
-sleeps_for_ever(void)
-{
-    return model_is_waiting(0);
-}
-
-static void
-lock_then(int self, bool (*lock)(void))
-{
-    for (unsigned spins = 0; !lock(); spins++) {
-        aimdbp_relax(spins);
-    }
-    s->got[self] = s->got[2]++;
-    store_release(&s->x, 0);
-}
-
-static bool
-lock_x(void)
-{
-    return exchange_acquire(&s->x, 1) == 0;
-}
-
-static void
-spin_lock(int self)
-{
-    lock_then(self, lock_x);
-}
-
-static bool
-got_same(void)
-{
-    return s->got[0] == s->got[1] || s->got[2] != 2;
-}
-
-static void
-taken_once(int self)
-{
-    switch (self) {
-    case 0:
-        store_relaxed(&s->x, 1);
-        model_put(&s->y, 5);
-        model_put(&s->y, 6);
-        break;
-    default:
-        s->got[self] = model_take(&s->y);
-        s->got[2 + self] = load_relaxed(&s->x);
-        break;
-    }
-}
-
-static bool
-taken_wrong(void)
-{
-    return s->got[1] == s->got[2] || s->got[3] != 1 || s->got[4] != 1;
-}
-
-static bool
-taken_in_order(void)
-{
-    return s->got[1] == 5 && s->got[2] == 6;
-}
-
-static bool
-taken_out_of_order(void)
-{
-    return s->got[1] == 6 && s->got[2] == 5;
-}
-
 static const struct litmus litmuses[] = {
     { "SB", 2, true, false, sb, both_zero },
     { "SB+rel+acq", 2, true, false, sb_release_acquire, both_zero },
@@ -752,12 +636,6 @@ static const struct litmus litmuses[] = {
     { "WRC", 3, false, false, wrc, is_stale },
     { "WRC+relaxed", 3, true, false, wrc_relaxed, is_stale },
     { "LB (not covered)", 2, false, false, lb, both_one },
-    { "sleep-with-ticket", 2, false, false, sleeper, sleeps_for_ever },
-    { "sleep-without-ticket", 2, true, false, sleeper_without_ticket, sleeps_for_ever },
-    { "spin-lock", 2, false, false, spin_lock, got_same },
-    { "queue", 3, false, false, taken_once, taken_wrong },
-    { "queue-order", 3, true, false, taken_once, taken_in_order },
-    { "queue-order-2", 3, true, false, taken_once, taken_out_of_order },
 };
 
 static bool
@@ -790,6 +668,9 @@ suite_litmus(void)
     size_t all = sizeof litmuses / sizeof litmuses[0];
     for (size_t i = 0; i < all; i++) {
         wrong += !run_one(&litmuses[i]);
+    }
+    for (const struct litmus *litmus = litmus_of_threads; litmus->name; litmus++, all++) {
+        wrong += !run_one(litmus);
     }
     (void) printf("%zu litmus tests, %zu wrong\n", all, wrong);
     return wrong;

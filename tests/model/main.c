@@ -6,13 +6,14 @@
 
 #include "suite.h"
 
-static const char usage[] =
-    "usage: model --litmus | --list | [--trace] [PATTERN]\n"
-    "\n"
-    "Explores the scenarios whose names contain PATTERN, all of them without one.\n"
-    "  --litmus   the explorer's own tests\n"
-    "  --list     the names of the scenarios\n"
-    "  --trace    print the execution that fails\n";
+static const char usage[] = "usage: model --litmus | --list | [--trace] [PATTERN]\n"
+                            "\n"
+                            "Explores the scenarios whose names contain PATTERN; without one, or "
+                            "with a \"+\" before it, none\n"
+                            "that takes minutes.\n"
+                            "  --litmus   the explorer's own tests\n"
+                            "  --list     the names of the scenarios\n"
+                            "  --trace    print the execution that fails\n";
 
 int
 main(int argument_count, char **arguments)

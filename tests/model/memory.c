@@ -638,18 +638,35 @@ aimdbp_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
     }
 }
 
+// A waiter that comes after a waker finds at least what the waker knew, as in futex(2).
+static int
+step_of_waker(aimdbi_signal *signal)
+{
+    int place = place_of_signal(signal);
+    model_step(OP_WAKE, place, 0, 0);
+    uint32_t known = model_threads[model_self].current.key[place];
+    places[place].floor = places[place].floor > known ? places[place].floor : known;
+    return place;
+}
+
 void
 aimdbp_wake_all(aimdbi_signal *signal)
 {
-    if (model_self < 0) {
-        return;
+    if (model_self >= 0) {
+        int place = step_of_waker(signal);
+        model_note("wake all at %s", model_name_of(signal));
+        model_wake_all(place);
     }
-    int place = place_of_signal(signal);
-    model_step(OP_WAKE, place, 0, 0);
-    model_note("wake all at %s", model_name_of(signal));
-    uint32_t known = model_threads[model_self].current.key[place];
-    places[place].floor = places[place].floor > known ? places[place].floor : known;
-    model_wake(place);
+}
+
+void
+aimdbp_wake_one(aimdbi_signal *signal)
+{
+    if (model_self >= 0) {
+        int place = step_of_waker(signal);
+        model_note("wake one at %s", model_name_of(signal));
+        model_wake_one(place);
+    }
 }
 
 size_t

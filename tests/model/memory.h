@@ -39,7 +39,7 @@ enum op_kind {
     OP_FENCE,  // sequentially consistent
     OP_IPI,    // of a heavy fence, at `target`
     OP_WAIT,   // looks at the signal, and sleeps if it has `expected`
-    OP_WAKE,   // all who sleep at the place
+    OP_WAKE,   // all who sleep at the place, or one
     OP_TAKE,   // a number from a queue
     OP_ASLEEP, // cannot go on before an OP_WAKE
     OP_SPINS,  // cannot go on before all others are stuck
@@ -75,7 +75,6 @@ struct thread {
 };
 
 extern struct thread model_threads[MODEL_THREADS];
-extern int model_self; // the running thread; -1: setup and check, which see everything
 extern const struct model_case *model_running;
 
 // --- memory.c ------------------------------------------------------------------------------------
@@ -117,7 +116,9 @@ _Noreturn void
 model_restart(void);
 
 void
-model_wake(int place);
+model_wake_all(int place);
+void
+model_wake_one(int place);
 
 bool
 model_is_setting_up(void);

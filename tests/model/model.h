@@ -20,7 +20,8 @@ struct model_case {
     void (*check)(const void *what);            // after each execution, outside all threads
     const void *what;
     int threads;
-    int loops; // calls of aimdbp_relax in a thread that pass before it waits for the others
+    int asleep; // the first so many threads run until they sleep, before the others start
+    int loops;  // calls of aimdbp_relax in a thread that pass before it waits for the others
     unsigned never_spins; // bit for each thread in which aimdbp_relax is a failure
     bool asymmetric;      // aimdbp_fence_heavy() is membarrier
     unsigned overtaken_limit;
@@ -38,6 +39,8 @@ void
 model_explore(const struct model_case *explored, bool trace, struct model_result *ret);
 
 // --- for setup, threads and checks ---------------------------------------------------------------
+
+extern int model_self; // the running thread; -1: setup and check, which see everything
 
 void *
 model_alloc(size_t bytes);

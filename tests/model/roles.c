@@ -284,6 +284,9 @@ close_with(struct bench *b, aimdb_time deadline)
                   "a close without limit timed out");
     MODEL_REQUIRE(report.timed_out || report.lost == 0, "%zu values lost, and it did not time out",
                   (size_t) report.lost);
+    if (b->reporter != model_self) {
+        model_touch(&b->report_use);
+    }
     b->report = report;
     b->was_closed = true;
 }
@@ -293,6 +296,23 @@ role_close(struct bench *b, int self, size_t n)
 {
     (void) self, (void) n;
     close_with(b, AIMDB_FOREVER);
+}
+
+void
+role_run(struct bench *b, int self, size_t n)
+{
+    (void) self, (void) n;
+    aimdb_err err = aimdb_run(b->db);
+    model_note("aimdb_run: %s", aimdb_err_name(err));
+    MODEL_REQUIRE(err == AIMDB_OK || err == AIMDB_ECLOSED, "aimdb_run returned %s",
+                  aimdb_err_name(err));
+}
+
+void
+role_stop(struct bench *b, int self, size_t n)
+{
+    (void) self, (void) n;
+    aimdb_stop(b->db);
 }
 
 void

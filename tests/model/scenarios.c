@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "lane.h"
 #include "suite.h"
 
 #define NAME_BYTES 128
@@ -17,6 +18,11 @@ enum { ANY = 1, ONE = 2, BOTH = ANY | ONE, PLAIN = 4, BY_NAME = 8 };
 struct row {
     int paths; // write paths to explore, and limits
     struct scenario scenario;
+};
+
+struct lane_row {
+    int limits;
+    struct lane_scenario scenario;
 };
 
 // clang-format off
@@ -89,6 +95,18 @@ static const struct row rows[] = {
     ROW(ANY, "ring-2 with two values: deferring task, worker, worker | done 2", RING(2),
         .consumers = 1, .pushed_before = 2, .defers = 1,
         .roles = { { role_work, 0 }, { role_finish, 2 }, { role_work, 0 } }),
+    ROW(ANY, "ring-2 with two values: task that gives up its tokens, worker | done 2", RING(2),
+        .consumers = 1, .pushed_before = 2, .defers = 1, .gives_up = true,
+        .roles = { { role_work, 0 }, { role_finish, 2 } }),
+    ROW(ANY | PLAIN, "ring-1: close the database | close the database", RING(1),
+        .roles = { { role_close, 0 }, { role_close, 0 } }),
+    ROW(ANY | PLAIN, "ring-1: run | stop", RING(1), .roles = { { role_run, 0 }, { role_stop, 0 } }),
+    ROW(ANY | PLAIN, "ring-1: run | close the database", RING(1),
+        .roles = { { role_run, 0 }, { role_close, 0 } }),
+    ROW(ANY, "ring-2: task, worker asleep | push 1 | push 1", RING(2), .consumers = 1, .asleep = 1,
+        .roles = { { role_work, 0 }, { role_push, 1 }, { role_push, 1 } }),
+    ROW(BOTH | PLAIN, "ring-1: recv asleep | push 1 | close", RING(1), .asleep = 1,
+        .roles = { { role_recv_to_end, 0 }, { role_push, 1 }, { role_close_record, 0 } }),
     // Those that take seconds come last: what fails elsewhere is found sooner.
     ROW(BOTH | PLAIN, "latest with a value: push 2 | pin, try 1 | pin, try 1", LATEST,
         .overtaken_limit = PIN_AT_ONCE, .pushed_before = 1,
@@ -115,14 +133,56 @@ static const struct row rows[] = {
         .roles = { { role_try, 1 }, { role_push_after, 1 }, { role_push_after, 1 },
                    { role_push_after, 1 }, { role_push_after, 1 } }),
     ROW(ANY, "ring-1: push 2 | recv 2", RING(1), .roles = { { role_push, 2 }, { role_recv, 2 } }),
-    ROW(ANY | BY_NAME, "ring-2: push 1 | push 1 | task, worker", RING(2), .consumers = 1,
+    ROW(ANY | PLAIN | BY_NAME, "ring-2: push 1 | push 1 | task, worker", RING(2), .consumers = 1,
         .roles = { { role_push, 1 }, { role_push, 1 }, { role_work, 0 } }),
-    ROW(ONE | BY_NAME, "ring-1: push 1 | close | recv to the end", RING(1),
-        .roles = { { role_push, 1 }, { role_close_record, 0 }, { role_recv_to_end, 0 } }),
+    ROW(ANY | PLAIN | BY_NAME, "ring-2: task, worker asleep | push 1 | close at once", RING(2),
+        .consumers = 1, .asleep = 1,
+        .roles = { { role_work, 0 }, { role_push, 1 }, { role_close_at_once, 0 } }),
+    ROW(ANY | PLAIN | BY_NAME,
+        "ring-2: deferring task with a value, worker asleep | close at once | done", RING(2),
+        .consumers = 1, .pushed_before = 1, .defers = 1, .asleep = 1,
+        .roles = { { role_work, 0 }, { role_close_at_once, 1 }, { role_finish, 1 } }),
+};
+
+#define LANE(LIMITS, NAME, ...) { LIMITS, { .name = "lane: " NAME, __VA_ARGS__ } }
+
+static const struct lane_row lane_rows[] = {
+    LANE(0, "push 1 | worker", .workers = 1, .pushers = 1, .tasks = 1),
+    LANE(0, "push 2 | worker", .workers = 1, .pushers = 1, .tasks = 2),
+    LANE(0, "push 2 | sleeper", .workers = 1, .asleep = 1, .pushers = 1, .tasks = 2),
+    LANE(0, "push 1 | push 1 | sleeper", .workers = 1, .asleep = 1, .pushers = 2, .tasks = 1),
+    LANE(0, "push 1 | sleeper, worker", .workers = 2, .asleep = 1, .pushers = 1, .tasks = 1),
+    LANE(0, "push 1 | sleeper, sleeper", .workers = 2, .asleep = 2, .pushers = 1, .tasks = 1),
+    LANE(0, "a task, runs twice | worker, worker", .workers = 2, .pushed_before = 1, .again = 1),
+    LANE(0, "two tasks, run twice | worker", .workers = 1, .pushed_before = 2, .again = 1),
+    LANE(0, "two tasks | worker, worker", .workers = 2, .pushed_before = 2),
+    LANE(0, "push 1, runs twice | sleeper, worker", .workers = 2, .asleep = 1, .pushers = 1,
+         .tasks = 1, .again = 1),
+    LANE(0, "push 1, runs twice | sleeper, sleeper", .workers = 2, .asleep = 2, .pushers = 1,
+         .tasks = 1, .again = 1),
+    LANE(0, "shrink to 0 | worker", .workers = 1, .shrinks = true),
+    LANE(0, "shrink to 0 | sleeper, worker", .workers = 2, .asleep = 1, .shrinks = true),
+    LANE(0, "push 1 | shrink to 0 | sleeper", .workers = 1, .asleep = 1, .pushers = 1, .tasks = 1,
+         .shrinks = true),
+    LANE(0, "push 1 | shrink to 0 | worker", .workers = 1, .pushers = 1, .tasks = 1,
+         .shrinks = true),
+    LANE(BY_NAME, "push 2 | sleeper, sleeper", .workers = 2, .asleep = 2, .pushers = 1, .tasks = 2),
 };
 // clang-format on
 
 #define ROWS (sizeof rows / sizeof rows[0])
+#define LANE_ROWS (sizeof lane_rows / sizeof lane_rows[0])
+#define VARIANTS 4 // of a row
+
+static bool
+is_wanted(const char *name, int limits, const char *pattern)
+{
+    bool is_quick = !pattern || pattern[0] == '+';
+    if (is_quick && (limits & BY_NAME)) {
+        return false;
+    }
+    return !pattern || strstr(name, pattern + is_quick) != NULL;
+}
 
 // Variant of a row: its write path, its fences. Returns false if there is no such variant.
 static bool
@@ -156,14 +216,13 @@ seconds_now(void)
 }
 
 static bool
-explore_one(const struct scenario *scenario, bool trace)
+explore_one(const struct model_case *explored, bool trace)
 {
-    struct model_case explored = bench_case(scenario);
     struct model_result result;
     double start = seconds_now();
-    model_explore(&explored, trace, &result);
+    model_explore(explored, trace, &result);
     (void) printf("%s %-68s %9llu executions, %9llu cut, %6.2f s\n",
-                  result.failed ? "FAIL" : "ok  ", scenario->name,
+                  result.failed ? "FAIL" : "ok  ", explored->name,
                   (unsigned long long) result.executions, (unsigned long long) result.pruned,
                   seconds_now() - start);
     if (result.failed) {
@@ -173,36 +232,63 @@ explore_one(const struct scenario *scenario, bool trace)
     return !result.failed;
 }
 
+// Calls `visit` with each scenario that the pattern asks for. Returns how many there are.
+static size_t
+for_each(const char *pattern, void (*visit)(const struct model_case *, void *), void *context)
+{
+    size_t visited = 0;
+    for (size_t i = 0; i < ROWS * VARIANTS; i++) {
+        struct scenario scenario;
+        char name[NAME_BYTES];
+        const struct row *row = &rows[i / VARIANTS];
+        if (variant_of(row, (int) (i % VARIANTS), &scenario, name) &&
+            is_wanted(name, row->paths, pattern)) {
+            struct model_case explored = bench_case(&scenario);
+            visit(&explored, context);
+            visited++;
+        }
+    }
+    for (size_t i = 0; i < LANE_ROWS; i++) {
+        const struct lane_row *row = &lane_rows[i];
+        if (is_wanted(row->scenario.name, row->limits, pattern)) {
+            struct model_case explored = lane_case(&row->scenario);
+            visit(&explored, context);
+            visited++;
+        }
+    }
+    return visited;
+}
+
+struct exploration {
+    bool trace;
+    size_t failed;
+};
+
+static void
+visit_to_explore(const struct model_case *explored, void *context)
+{
+    struct exploration *exploration = context;
+    exploration->failed += !explore_one(explored, exploration->trace);
+}
+
 size_t
 suite_scenarios(const char *pattern, bool trace)
 {
-    size_t failed = 0;
-    size_t explored = 0;
-    for (size_t i = 0; i < ROWS; i++) {
-        for (int variant = 0; variant < 4; variant++) {
-            struct scenario scenario;
-            char name[NAME_BYTES];
-            if (variant_of(&rows[i], variant, &scenario, name) &&
-                (pattern ? strstr(name, pattern) != NULL : !(rows[i].paths & BY_NAME))) {
-                explored++;
-                failed += !explore_one(&scenario, trace);
-            }
-        }
-    }
-    (void) printf("%zu scenarios, %zu failed\n", explored, failed);
-    return explored == 0 ? SIZE_MAX : failed;
+    struct exploration exploration = { .trace = trace };
+    size_t explored = for_each(pattern, visit_to_explore, &exploration);
+    (void) printf("%zu scenarios, %zu failed\n", explored, exploration.failed);
+    return explored == 0 ? SIZE_MAX : exploration.failed;
+}
+
+static void
+visit_to_name(const struct model_case *explored, void *context)
+{
+    (void) context;
+    (void) puts(explored->name);
 }
 
 void
 suite_list(void)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        for (int variant = 0; variant < 4; variant++) {
-            struct scenario scenario;
-            char name[NAME_BYTES];
-            if (variant_of(&rows[i], variant, &scenario, name)) {
-                (void) puts(name);
-            }
-        }
-    }
+    (void) for_each("", visit_to_name, NULL);
 }

@@ -9,8 +9,9 @@
 size_t
 suite_litmus(void);
 
-// Explores the scenarios whose names contain the pattern (NULL: all), in all their variants. Returns
-// how many failed; SIZE_MAX if there is none of that name.
+// Explores the scenarios whose names contain the pattern, in all their variants. With no pattern, or
+// one that begins with "+", none that takes minutes. Returns how many failed; SIZE_MAX if there is
+// none of that name.
 size_t
 suite_scenarios(const char *pattern, bool trace);
 

@@ -39,19 +39,19 @@ static void
 bench_attend(aimdb_executor *executor, aimdb *db)
 {
     (void) db;
-    (void) fetch_add_acq_rel(&bench_of(executor)->attending_, 1);
+    (void) fetch_add_acq_rel(&bench_of(executor)->rest.attending_, 1);
 }
 
 static uint32_t
 bench_settle_begin(aimdb_executor *executor)
 {
-    return signal_load_acquire(&bench_of(executor)->settled);
+    return signal_load_acquire(&bench_of(executor)->rest.settled);
 }
 
 static void
 bench_settle(aimdb_executor *executor, uint32_t ticket, aimdb_time deadline)
 {
-    aimdbp_wait(&bench_of(executor)->settled, ticket, deadline);
+    aimdbp_wait(&bench_of(executor)->rest.settled, ticket, deadline);
 }
 
 // The workers end: no task is run from here on.
@@ -59,7 +59,9 @@ static void
 bench_close(aimdb_executor *executor, aimdb *db)
 {
     struct bench *b = bench_of(executor);
-    (void) fetch_sub_acq_rel(&b->attending_, 1);
+    (void) fetch_sub_acq_rel(&b->rest.attending_, 1);
+    model_touch(&b->report_use); // it is written after this
+    b->reporter = model_self;
     for (size_t i = 0; i < db->task_count; i++) {
         model_touch(&b->run[i]);
     }
@@ -82,6 +84,13 @@ static void
 bench_nudge(aimdb_executor *executor)
 {
     (void) executor;
+}
+
+static void
+bench_free(aimdb_executor *executor)
+{
+    (void) executor;
+    model_fail("the executor is freed");
 }
 
 static aimdb_time
@@ -108,23 +117,8 @@ const struct aimdbi_executor_ops bench_executor_ops = {
     .close = bench_close,
     .clock = bench_clock,
     .others_wait = bench_others_wait,
-    .free = NULL,
+    .free = bench_free,
 };
-
-// As the pool's, see aimdbi_pool_settled.
-static void
-has_settled(struct bench *b)
-{
-    if (b->scenario->asymmetric) {
-        fence_compiler();
-    } else {
-        fence_seq_cst();
-    }
-    if (load_relaxed(&b->attending_) > 0) {
-        (void) signal_add_release(&b->settled, 1);
-        aimdbp_wake_all(&b->settled);
-    }
-}
 
 // Runs a task that was taken from the queue.
 static void
@@ -138,8 +132,12 @@ run_task(struct bench *b, size_t number)
     struct aimdbi_loan loan = { scratch, AIMDBI_RUN_VALUES, true };
     enum aimdbi_verdict verdict = aimdbi_task_run(task, &loan);
     aimdbp_set_current(NULL);
+    if (b->given_up) {
+        model_put(&b->deferred, b->given_up);
+        b->given_up = 0;
+    }
     if (verdict == AIMDBI_GONE) {
-        has_settled(b);
+        aimdbi_rest_note(&b->rest);
         return;
     }
     task->streams = false; // one fruitless poll shows what thirty-two would
@@ -200,13 +198,20 @@ consume(aimdb_ctx *ctx, const struct large *value)
     if (b->scenario->emits && b->accepted[EMITTER] == 0) {
         emit_one(b, ctx);
     }
+    MODEL_REQUIRE(!b->is_unfinished[index], "task %zu is called before the value before is done",
+                  index);
     if (!(b->scenario->defers >> index & 1)) {
         return AIMDB_OK;
     }
     size_t number = index * VALUES + load_relaxed(&ctx->task->inputs[0].reader.received_);
     b->tokens[number] = aimdb_defer(ctx);
+    if (b->scenario->gives_up && number % 2 == 0) {
+        b->given_up = number; // run_task puts it into the queue
+        return AIMDB_OK;
+    }
+    b->is_unfinished[index] = !b->scenario->gives_up;
     model_put(&b->deferred, number);
-    return AIMDB_EPENDING;
+    return b->scenario->gives_up ? AIMDB_OK : AIMDB_EPENDING;
 }
 
 static aimdb_err
@@ -221,10 +226,14 @@ role_finish(struct bench *b, int self, size_t n)
 {
     (void) self;
     for (size_t i = 0; i < n; i++) {
-        aimdb_token token = b->tokens[model_take(&b->deferred)];
+        size_t number = model_take(&b->deferred);
+        aimdb_token token = b->tokens[number];
+        b->is_unfinished[number / VALUES] = false;
         aimdb_err err = aimdb_done(token, AIMDB_OK);
         model_note("aimdb_done: %s", aimdb_err_name(err));
-        MODEL_REQUIRE(err == AIMDB_OK, "aimdb_done returned %s", aimdb_err_name(err));
+        MODEL_REQUIRE(err == AIMDB_OK ? !b->scenario->gives_up || number % 2 == 1
+                                      : err == AIMDB_EINVAL && b->scenario->gives_up,
+                      "aimdb_done returned %s", aimdb_err_name(err));
         MODEL_REQUIRE(aimdb_done(token, AIMDB_OK) == AIMDB_EINVAL, "a token worked twice");
     }
 }
@@ -234,6 +243,8 @@ role_finish(struct bench *b, int self, size_t n)
 void
 bench_add_consumers(struct bench *b, aimdb_builder *builder)
 {
+    b->rest.asymmetric = b->scenario->asymmetric;
+    b->rest.executor = &b->executor;
     aimdb_fn fn = b->scenario->large ? (aimdb_fn) consume : (aimdb_fn) consume_small;
     for (size_t i = 0; i < b->scenario->consumers; i++) {
         b->tasks[i] = aimdb_add_consumer(builder, b->rec, fn, b, NULL);
@@ -244,8 +255,8 @@ bench_add_consumers(struct bench *b, aimdb_builder *builder)
 void
 bench_name_tasks(const struct bench *b)
 {
-    model_name(&b->attending_, "", "attending_");
-    model_name(&b->settled, "", "settled");
+    model_name(&b->rest.attending_, "", "attending_");
+    model_name(&b->rest.settled, "", "settled");
     model_name(&b->ready, "", "the ready queue");
     model_name(&b->deferred, "", "the queue of deferred values");
     static const char *const tasks[] = { "task 0 ", "task 1 " };
