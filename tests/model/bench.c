@@ -23,6 +23,7 @@ name_words(const struct bench *b)
     model_name(&rec->takes.overwritten_, "", "overwritten_");
     model_name(&rec->waiters_, "", "waiters_");
     model_name(&rec->readers_, "", "readers_");
+    model_name(&rec->flushers_, "", "flushers_");
     model_name(&rec->wakes_, "", "wakes_");
     static const char *const slots[] = { "slot 0", "slot 1", "slot 2", "slot 3" };
     static const char *const rests[] = { " of slot 0", " of slot 1", " of slot 2", " of slot 3" };
@@ -36,6 +37,7 @@ name_words(const struct bench *b)
     model_name(&b->db->abandon_, "db.", "abandon_");
     model_name(&b->db->refs_, "db.", "refs_");
     model_name(&b->db->phase_, "db.", "phase_");
+    model_name(&b->db->fork_watch, "db.", "report");
     bench_name_tasks(b);
 }
 
@@ -81,7 +83,7 @@ check_nobody_sleeps_on_values(struct bench *b)
 {
     for (int i = 0; i < MODEL_THREADS && b->scenario->roles[i].run; i++) {
         role_fn *run = b->scenario->roles[i].run;
-        bool is_idle = b->was_closed ? run == role_finish : run == role_work;
+        bool is_idle = run == (b->was_closed && !b->was_shut ? role_finish : role_work);
         if (!model_is_waiting(i) || is_idle) {
             continue;
         }

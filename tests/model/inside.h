@@ -51,16 +51,17 @@ struct bench {
     bool was_taken[WRITERS * VALUES];
     aimdb_token tokens[2 * VALUES]; // of each task's values
     bool is_unfinished[2];          // the task's last value was deferred, aimdb_done not called
-    char report_use;                // touched by who closes, and by who is given the report
     int reporter;                   // the thread that closed
     size_t given_up;                // token of a value whose consumer has returned; 0: none
     char ready;                     // queue of tasks
     char deferred;                  // queue of tokens
     char run[2];                    // touched by whoever runs the task
+    char finished[2];               // touched by calls, and by who waits for the last one
     char turns[MODEL_THREADS + 1];  // queues: the thread may begin
     struct aimdbi_rest rest;
     aimdb_close_report report;
     bool was_closed;
+    bool was_shut; // closed without an end of the workers
 };
 
 static inline size_t

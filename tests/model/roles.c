@@ -65,6 +65,37 @@ role_push_after(struct bench *b, int self, size_t n)
     model_put(&b->turns[self + 1], 0);
 }
 
+static bool
+has_finished(const struct bench *b, size_t task, int writer, size_t number)
+{
+    return !b->is_unfinished[task] && b->accounts[MODEL_THREADS + task].last[writer] >= number;
+}
+
+void
+role_push_and_wait(struct bench *b, int self, size_t n)
+{
+    for (size_t number = 1; number <= n; number++) {
+        struct large value = make_value(self, number);
+        size_t before = load_relaxed(&b->rec->cells.commit_); // relaxed: nobody else writes it
+        aimdb_err err = aimdb_produce_wait(b->rec, &value, value_size(b), AIMDB_FOREVER);
+        bool was_pushed = load_relaxed(&b->rec->cells.commit_) != before;
+        model_note("push and wait of %zu: %s", value.id, aimdb_err_name(err));
+        MODEL_REQUIRE(err == (was_pushed ? AIMDB_OK : AIMDB_ECLOSED) || err == AIMDB_ECLOSED,
+                      "aimdb_produce_wait returned %s", aimdb_err_name(err));
+        b->accepted[self] += was_pushed;
+        bool all_finished = true;
+        for (size_t i = 0; i < b->scenario->consumers; i++) {
+            if (err == AIMDB_OK) {
+                model_touch(&b->finished[i]); // what the call did happened before
+            }
+            all_finished = all_finished && has_finished(b, i, self, number);
+        }
+        MODEL_REQUIRE(!was_pushed || all_finished == (err == AIMDB_OK),
+                      "aimdb_produce_wait returned %s, and the tasks %s finished",
+                      aimdb_err_name(err), all_finished ? "have" : "have not");
+    }
+}
+
 static void
 push_batch(struct bench *b, int self, size_t first, size_t n)
 {
@@ -272,6 +303,14 @@ role_close_record(struct bench *b, int self, size_t n)
     b->was_closed = true;
 }
 
+void
+role_shut(struct bench *b, int self, size_t n)
+{
+    (void) fetch_or_acq_rel(&b->db->gate_, AIMDBI_GATE_CLOSING);
+    role_close_record(b, self, n);
+    b->was_shut = true;
+}
+
 static void
 close_with(struct bench *b, aimdb_time deadline)
 {
@@ -285,7 +324,7 @@ close_with(struct bench *b, aimdb_time deadline)
     MODEL_REQUIRE(report.timed_out || report.lost == 0, "%zu values lost, and it did not time out",
                   (size_t) report.lost);
     if (b->reporter != model_self) {
-        model_touch(&b->report_use);
+        model_touch(&b->db->fork_watch); // as the closer did when it had written the report
     }
     b->report = report;
     b->was_closed = true;

@@ -11,8 +11,8 @@
 #define NAME_BYTES 128
 #define PIN_AT_ONCE 1000 // overtaken_limit: no try before the pin
 
-// PLAIN: with heavy fences it takes minutes. BY_NAME: takes minutes, so it is explored only when a
-// pattern names it.
+// PLAIN: with heavy fences it takes minutes. BY_NAME: takes long, often minutes, so it is explored
+// only when a pattern names it.
 enum { ANY = 1, ONE = 2, BOTH = ANY | ONE, PLAIN = 4, BY_NAME = 8 };
 
 struct row {
@@ -107,6 +107,15 @@ static const struct row rows[] = {
         .roles = { { role_work, 0 }, { role_push, 1 }, { role_push, 1 } }),
     ROW(BOTH | PLAIN, "ring-1: recv asleep | push 1 | close", RING(1), .asleep = 1,
         .roles = { { role_recv_to_end, 0 }, { role_push, 1 }, { role_close_record, 0 } }),
+    ROW(ANY | PLAIN, "ring-2: two tasks, worker asleep | push and wait 1", RING(2), .consumers = 2,
+        .asleep = 1, .roles = { { role_work, 0 }, { role_push_and_wait, 1 } }),
+    ROW(ANY | PLAIN, "ring-2: deferring task, worker asleep | push and wait 1 | done", RING(2),
+        .consumers = 1, .defers = 1, .asleep = 1,
+        .roles = { { role_work, 0 }, { role_push_and_wait, 1 }, { role_finish, 1 } }),
+    ROW(ANY | PLAIN,
+        "ring-2: deferring task with a value, worker asleep | push and wait 1 | close at once",
+        RING(2), .consumers = 1, .pushed_before = 1, .defers = 1, .asleep = 1,
+        .roles = { { role_work, 0 }, { role_push_and_wait, 1 }, { role_close_at_once, 0 } }),
     // Those that take seconds come last: what fails elsewhere is found sooner.
     ROW(BOTH | PLAIN, "latest with a value: push 2 | pin, try 1 | pin, try 1", LATEST,
         .overtaken_limit = PIN_AT_ONCE, .pushed_before = 1,
@@ -138,6 +147,9 @@ static const struct row rows[] = {
     ROW(ANY | PLAIN | BY_NAME, "ring-2: task, worker asleep | push 1 | close at once", RING(2),
         .consumers = 1, .asleep = 1,
         .roles = { { role_work, 0 }, { role_push, 1 }, { role_close_at_once, 0 } }),
+    ROW(ANY | PLAIN | BY_NAME, "ring-2: task, worker asleep | push and wait 1 | shut", RING(2),
+        .consumers = 1, .asleep = 1,
+        .roles = { { role_work, 0 }, { role_push_and_wait, 1 }, { role_shut, 0 } }),
     ROW(ANY | PLAIN | BY_NAME,
         "ring-2: deferring task with a value, worker asleep | close at once | done", RING(2),
         .consumers = 1, .pushed_before = 1, .defers = 1, .asleep = 1,
@@ -174,11 +186,11 @@ static const struct lane_row lane_rows[] = {
 #define LANE_ROWS (sizeof lane_rows / sizeof lane_rows[0])
 #define VARIANTS 4 // of a row
 
-static bool
-is_wanted(const char *name, int limits, const char *pattern)
+bool
+suite_is_wanted(const char *name, bool by_name, const char *pattern)
 {
     bool is_quick = !pattern || pattern[0] == '+';
-    if (is_quick && (limits & BY_NAME)) {
+    if (is_quick && by_name) {
         return false;
     }
     return !pattern || strstr(name, pattern + is_quick) != NULL;
@@ -242,7 +254,7 @@ for_each(const char *pattern, void (*visit)(const struct model_case *, void *), 
         char name[NAME_BYTES];
         const struct row *row = &rows[i / VARIANTS];
         if (variant_of(row, (int) (i % VARIANTS), &scenario, name) &&
-            is_wanted(name, row->paths, pattern)) {
+            suite_is_wanted(name, row->paths & BY_NAME, pattern)) {
             struct model_case explored = bench_case(&scenario);
             visit(&explored, context);
             visited++;
@@ -250,7 +262,7 @@ for_each(const char *pattern, void (*visit)(const struct model_case *, void *), 
     }
     for (size_t i = 0; i < LANE_ROWS; i++) {
         const struct lane_row *row = &lane_rows[i];
-        if (is_wanted(row->scenario.name, row->limits, pattern)) {
+        if (suite_is_wanted(row->scenario.name, row->limits & BY_NAME, pattern)) {
             struct model_case explored = lane_case(&row->scenario);
             visit(&explored, context);
             visited++;

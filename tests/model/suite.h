@@ -18,6 +18,10 @@ suite_scenarios(const char *pattern, bool trace);
 void
 suite_list(void);
 
+// What a pattern asks for. `by_name`: only if its name is asked for, as it takes long.
+bool
+suite_is_wanted(const char *name, bool by_name, const char *pattern);
+
 // The same for the cases of several records.
 size_t
 suite_several(const char *pattern, bool trace);

@@ -60,7 +60,6 @@ bench_close(aimdb_executor *executor, aimdb *db)
 {
     struct bench *b = bench_of(executor);
     (void) fetch_sub_acq_rel(&b->rest.attending_, 1);
-    model_touch(&b->report_use); // it is written after this
     b->reporter = model_self;
     for (size_t i = 0; i < db->task_count; i++) {
         model_touch(&b->run[i]);
@@ -195,6 +194,7 @@ consume(aimdb_ctx *ctx, const struct large *value)
     model_touch(&b->run[index]);
     model_note("task %zu got %zu", index, value->id);
     bench_got_value(b, &ctx->task->inputs[0].reader, &b->accounts[MODEL_THREADS + index], value);
+    model_touch(&b->finished[index]);
     if (b->scenario->emits && b->accepted[EMITTER] == 0) {
         emit_one(b, ctx);
     }
@@ -229,6 +229,9 @@ role_finish(struct bench *b, int self, size_t n)
         size_t number = model_take(&b->deferred);
         aimdb_token token = b->tokens[number];
         b->is_unfinished[number / VALUES] = false;
+        if (!b->scenario->gives_up) {
+            model_touch(&b->finished[number / VALUES]);
+        }
         aimdb_err err = aimdb_done(token, AIMDB_OK);
         model_note("aimdb_done: %s", aimdb_err_name(err));
         MODEL_REQUIRE(err == AIMDB_OK ? !b->scenario->gives_up || number % 2 == 1
@@ -264,6 +267,7 @@ bench_name_tasks(const struct bench *b)
         model_name(&b->tasks[i]->state_, tasks[i], "state_");
         model_name(&b->tasks[i]->defer_, tasks[i], "defer_");
         model_name(&b->tasks[i]->inputs[0].reader.cursor_, tasks[i], "cursor_");
+        model_name(&b->tasks[i]->inputs[0].finished_, tasks[i], "finished_");
         model_name(&b->run[i], tasks[i], "");
     }
 }
