@@ -30,9 +30,10 @@ struct scenario {
     size_t pushed_before;     // by setup
     unsigned never_spins;     // bit for each thread in which aimdbp_relax is a failure
     bool large;               // values of two words
-    bool gives_up; // consumers that defer return AIMDB_OK even so; aimdb_done comes at any
-                   // time for their first value, afterwards for the second, and so on
-    bool emits;    // the first value that a consumer gets makes it push one more
+    bool gives_up;   // consumers that defer return AIMDB_OK even so; aimdb_done comes at any
+                     // time for their first value, afterwards for the second, and so on
+    bool done_twice; // aimdb_done is called twice for each value
+    bool emits;      // the first value that a consumer gets makes it push one more
     bool asymmetric;
 };
 

@@ -264,6 +264,8 @@ setup(const void *what)
     name_record(s->records[1].raw, "b.");
     model_name(&s->db->news, "db.", "news");
     model_name(&s->db->gate_, "db.", "gate_");
+    model_name(&s->finished[0], "a.", "calls");
+    model_name(&s->finished[1], "b.", "calls");
     model_name(&s->ready, "", "the ready queue");
     if (s->join) {
         model_name(&s->join->state_, "", "state_");

@@ -195,6 +195,10 @@ consume(aimdb_ctx *ctx, const struct large *value)
     model_note("task %zu got %zu", index, value->id);
     bench_got_value(b, &ctx->task->inputs[0].reader, &b->accounts[MODEL_THREADS + index], value);
     model_touch(&b->finished[index]);
+    MODEL_REQUIRE(!is_ring(b) ||
+                      accounted(b, &ctx->task->inputs[0].reader) - 1 + b->scenario->cfg.capacity >=
+                          b->scenario->pushed_before,
+                  "task %zu is not told that it lagged", index);
     if (b->scenario->emits && b->accepted[EMITTER] == 0) {
         emit_one(b, ctx);
     }
@@ -237,7 +241,8 @@ role_finish(struct bench *b, int self, size_t n)
         MODEL_REQUIRE(err == AIMDB_OK ? !b->scenario->gives_up || number % 2 == 1
                                       : err == AIMDB_EINVAL && b->scenario->gives_up,
                       "aimdb_done returned %s", aimdb_err_name(err));
-        MODEL_REQUIRE(aimdb_done(token, AIMDB_OK) == AIMDB_EINVAL, "a token worked twice");
+        MODEL_REQUIRE(!b->scenario->done_twice || aimdb_done(token, AIMDB_OK) == AIMDB_EINVAL,
+                      "a token worked twice");
     }
 }
 
@@ -268,6 +273,7 @@ bench_name_tasks(const struct bench *b)
         model_name(&b->tasks[i]->defer_, tasks[i], "defer_");
         model_name(&b->tasks[i]->inputs[0].reader.cursor_, tasks[i], "cursor_");
         model_name(&b->tasks[i]->inputs[0].finished_, tasks[i], "finished_");
+        model_name(&b->finished[i], tasks[i], "calls");
         model_name(&b->run[i], tasks[i], "");
     }
 }
