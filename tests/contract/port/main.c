@@ -40,8 +40,8 @@ notices_a_missing_fence(void)
 int
 main(int argc, char **argv)
 {
-    const struct suite_part *parts[] = { &memory_part, &sleep_part, &fence_part, &process_part,
-                                         &posix_part };
+    const struct suite_part *parts[] = { &memory_part, &sleep_part,   &idle_part,
+                                         &fence_part,  &process_part, &posix_part };
     int failed = 0;
     if (pthread_atfork(before_fork, NULL, NULL) != 0)
         return 2;

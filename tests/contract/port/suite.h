@@ -83,7 +83,8 @@ struct suite_part {
     {                                                                                              \
 #name, (tests), sizeof(tests) / sizeof(tests)[0]                                           \
     }
-extern const struct suite_part memory_part, sleep_part, fence_part, process_part, posix_part;
+extern const struct suite_part memory_part, sleep_part, idle_part, fence_part, process_part,
+    posix_part;
 
 // The store-buffer litmus of fences.c: how many of the rounds ended as if memory had no order.
 size_t
