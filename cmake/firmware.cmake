@@ -76,7 +76,9 @@ function(aimdb_board board)
         -I${folder} PARENT_SCOPE)
     set(board_link -nostdlib -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings -L${folder}
         -T${folder}/${script}.ld PARENT_SCOPE)
-    set(board_port ${port} PARENT_SCOPE)
+    foreach(variable gcc cpu clock_hz port script)
+        set(board_${variable} ${${variable}} PARENT_SCOPE)
+    endforeach()
 endfunction()
 
 # Writes for scripts how images are made: of each board its name and port, in brackets, the compiler,

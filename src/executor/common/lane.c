@@ -15,7 +15,8 @@
 // INV-P1  A task in the inbox or backlog is seen by a worker that is awake and will look, or
 //         waking_ is set, or a waker is between its push and its look at sleepers_.
 //         Each of these three looks is separated from its own write by a sequentially consistent
-//         fence: [P1] pusher, [P2] sleeper, [P3] arriving worker, [P4] waker that found no sleeper.
+//         fence: [P1] pusher, [P2] sleeper, [P3] arriving worker, [P4] waker that found no sleeper,
+//         [P5] worker that moved tasks from the inbox to the backlog.
 // INV-P2  permits granted <= sleepers claimed; each claimed sleeper takes exactly one.
 //
 // Source: SPEC D2, D4, D5; docs/adr/0007.
@@ -32,7 +33,8 @@
 struct aimdbi_worker {
     struct aimdbi_lane *lane;
     pthread_t thread;
-    aimdb_word stop_; // nonzero: leave
+    aimdb_word stop_;   // nonzero: leave
+    aimdbi_signal left; // nonzero: it has, or is about to
 };
 
 // --- waking --------------------------------------------------------------------------------------
@@ -115,7 +117,15 @@ lock_backlog(struct aimdbi_lane *lane)
 static void
 unlock_backlog(struct aimdbi_lane *lane)
 {
-    store_relaxed(&lane->backlog_, lane->first != NULL); // relaxed: see INV-P1 for its readers
+    bool had_tasks = load_relaxed(&lane->backlog_) != 0;
+    bool has_tasks = lane->first != NULL;
+    store_relaxed(&lane->backlog_, has_tasks); // relaxed: see INV-P1 for its readers
+    if (has_tasks && !had_tasks) {
+        // [P5] Tasks that leave the inbox are no longer what their pusher looked for. Before a call
+        // this worker, or the next one that has the lock, looks at sleepers_; who registers there after
+        // that look sees the backlog.
+        fence_seq_cst();
+    }
     store_release(&lane->lock_, 0);
 }
 
@@ -290,10 +300,26 @@ worker_main(void *argument)
     struct aimdbi_frame frame = { worker->lane->executor, 0 };
     aimdbp_set_current(&frame);
     work(worker, scratch);
+    (void) signal_add_release(&worker->left, 1);
+    aimdbp_wake_all(&worker->left);
     return NULL;
 }
 
 // --- threads -------------------------------------------------------------------------------------
+
+// Permits are anybody's: a worker that stays may take the one that was granted for this one, and sleep
+// again. Then there is one more to be granted; who has registered meanwhile is claimed for it.
+static void
+wait_until_left(struct aimdbi_lane *lane, struct aimdbi_worker *worker)
+{
+    while (signal_load_acquire(&worker->left) == 0) {
+        while (claim_sleeper(lane)) {
+            grant_permit(lane);
+        }
+        aimdbp_wait(&worker->left, 0, aimdbp_clock() + AIMDB_MS(1));
+    }
+    (void) pthread_join(worker->thread, NULL);
+}
 
 // Ends the last threads until `count` are left.
 static void
@@ -303,11 +329,8 @@ shrink(struct aimdbi_lane *lane, uint32_t count)
         store_relaxed(&lane->workers[i]->stop_, 1);
     }
     fence_seq_cst(); // pairs with [P2]: who registers after this sees its stop_
-    while (claim_sleeper(lane)) {
-        grant_permit(lane);
-    }
     for (uint32_t i = count; i < lane->worker_count; i++) {
-        (void) pthread_join(lane->workers[i]->thread, NULL);
+        wait_until_left(lane, lane->workers[i]);
         aimdbp_release(lane->workers[i], sizeof *lane->workers[i]);
     }
     lane->worker_count = count;
