@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "board.h"
+#include "boards/board.h"
 
 static inline void
 print_number(int32_t number)

@@ -53,7 +53,7 @@ struct number {
 AIMDB_RECORD_TYPE(number, struct number);
 
 // What a consumer got, in order. Written by its calls, read after RIG_SETTLE.
-enum { LOGGED = 64 };
+enum { LOGGED = 32 };
 struct log {
     uint32_t values[LOGGED];
     uint32_t missed[LOGGED];
