@@ -2,6 +2,8 @@
 // Producing and emitting: from the caller's value through the producer function into the buffer.
 #include "db.h"
 #include "executor.h"
+#include "latest.h"
+#include "ring.h"
 #include "scratch.h"
 #include "statics.h"
 #include "turn.h"
@@ -57,6 +59,21 @@ aimdbi_record_push(aimdb_record *rec, const void *values, size_t count)
 {
     size_t pushed = 0;
     return push_told(rec, values, count, &pushed);
+}
+
+// The most common produce, without a call on its way.
+static inline AIMDBI_ALWAYS aimdb_err
+push_one(aimdb_record *rec, const void *value)
+{
+    size_t pushed = 0;
+    aimdb_err answer = AIMDB_ENOTSUP;
+    if (__builtin_expect(rec->shape.buffer == AIMDB_BUFFER_SPMC_RING, 1)) {
+        uint64_t now = shape_is_stamped(&rec->shape) ? (uint64_t) aimdbp_clock() : 0;
+        answer = ring_push_one(&rec->shape, &rec->cells, value, now, &pushed);
+    } else if (rec->shape.buffer != AIMDB_BUFFER_NONE) {
+        answer = latest_push(&rec->shape, &rec->cells, value, 1);
+    }
+    return __builtin_expect(answer == AIMDB_OK, 1) ? answer : settle_push(rec, answer);
 }
 
 // Consumers of a mailbox compete: each push begins its round with another one, so that no place in
@@ -232,7 +249,7 @@ aimdb_produce(aimdb_record *record, const void *value, size_t size)
     if (__builtin_expect(gate != 0, 0)) {
         return produce_at_gate(record, value, 1, gate);
     }
-    return publish(record, value, 1);
+    return record->producer ? produce_through(record, value, 1, NULL) : push_one(record, value);
 }
 
 aimdb_err
