@@ -129,16 +129,16 @@ derived_values_may_be_large_and_begin_as_zeroes(void **state)
 {
     struct world *w = *state;
     number_record in = ring(w, "in");
-    page_record out = page_configure(w->builder, "pages", AIMDB_SPMC_RING(4));
+    page_record out = page_configure(w->builder, "pages", AIMDB_SPMC_RING(16));
     page_reader *reader = world_memory(w, sizeof *reader);
     struct page *page = aligned_alloc(64, sizeof *page);
     fill_add_transform(w->builder, in, out, fill_page, NULL);
     world_build(w);
     CHECK(page != NULL);
     CHECK_OK(page_subscribe(out, reader));
-    push_range(in, 1, 2);
+    push_range(in, 1, 16); // some of them in one run, on one stack
     world_close(w);
-    for (int n = 1; n <= 2; n++) {
+    for (int n = 1; n <= 16; n++) {
         CHECK_OK(page_try_recv(reader, page));
         CHECK_EQ(n, page->bytes[0]);
         CHECK_EQ(n, page->bytes[sizeof page->bytes - 1]);
