@@ -286,6 +286,24 @@ drain_that_is_overtaken_keeps_what_stayed_whole(void **state)
     scene_end(scene);
 }
 
+// proves R6 R7 P3
+static void
+drained_value_that_is_being_overwritten_is_missed(void **state)
+{
+    struct world *w = *state;
+    struct scene *scene = scene_of_readers(w, AIMDB_SPMC_RING(2));
+    struct helper *helper = slow_writer_start(w, scene, 3, 1);
+    produce(scene, 1);
+    catch_in(scene, 0, push_one_and_begin_another);
+    drained_are(scene, 8, 1, 2, 1);
+    drained_are(scene, 8, 0, 0, 0);
+    gate_add(scene->writer->stop->resume, 1);
+    helper_join(helper);
+    drained_are(scene, 8, 0, 3, 1);
+    account_is(&scene->reader, 2, 1, 1);
+    scene_end(scene);
+}
+
 static void
 push_a_lap(struct scene *scene, size_t offset)
 {
@@ -559,6 +577,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(value_that_is_being_overwritten_is_a_lag),
         CONTRACT_TEST(batch_in_flight_makes_nobody_miss_what_is_not_there_yet),
         CONTRACT_TEST(drain_that_is_overtaken_keeps_what_stayed_whole),
+        CONTRACT_TEST(drained_value_that_is_being_overwritten_is_missed),
         CONTRACT_TEST(gap_behind_the_first_values_of_a_drain_is_told_by_the_next),
         CONTRACT_TEST(drain_that_is_overtaken_again_and_again_tells_one_lag_with_the_sum),
         CONTRACT_TEST(overtaken_reader_of_a_latest_comes_to_an_end),

@@ -286,14 +286,16 @@ lag_of_more_than_32_bits_is_counted_exactly(void **state)
     struct world *w = *state;
     const size_t batch = (size_t) 1 << 26, batches = 64;
     byte_record record = byte_configure(w->builder, "bytes", AIMDB_SPMC_RING(3));
-    struct byte *zeros, out;
-    byte_reader reader;
+    struct byte *zeros, out, drained[4];
+    byte_reader reader, drainer;
+    uint64_t missed = 0;
     if (CONTRACT_SANITIZED || sizeof(size_t) < 8)
         skip();
     zeros = calloc(batch, sizeof *zeros);
     CHECK(zeros != NULL);
     world_build(w);
     CHECK_OK(byte_subscribe(record, &reader));
+    CHECK_OK(byte_subscribe(record, &drainer));
     for (size_t i = 0; i < batches; i++)
         CHECK_OK(byte_produce_n(record, zeros, batch));
     CHECK_OK(byte_produce_n(record, zeros, 5));
@@ -301,7 +303,10 @@ lag_of_more_than_32_bits_is_counted_exactly(void **state)
     CHECK_ERR(AIMDB_ELAGGED, byte_try_recv(&reader, &out));
     CHECK_EQ(batch * batches + 2, byte_missed(&reader));
     CHECK_OK(byte_try_recv(&reader, &out));
+    CHECK_EQ(3, byte_drain(&drainer, drained, 4, &missed));
+    CHECK_EQ(batch * batches + 2, missed);
     byte_unsubscribe(&reader);
+    byte_unsubscribe(&drainer);
 }
 
 struct page {
@@ -424,6 +429,20 @@ drain_tells_what_was_missed_before_its_first_value(void **state)
     drained_are(&reader, 64, 0, 10, 2);
     CHECK_EQ(1, reader_stats(&reader).lags);
     CHECK_EQ(6, reader_stats(&reader).missed);
+    number_unsubscribe(&reader);
+}
+
+// proves R7 R5
+static void
+drain_tells_two_overruns_as_one_lag_with_the_sum(void **state)
+{
+    number_reader reader;
+    number_record record = ring_with_reader(*state, 4, &reader);
+    push_range(record, 1, 10);
+    push_range(record, 11, 25);
+    drained_are(&reader, 64, 21, 22, 4);
+    CHECK_EQ(1, reader_stats(&reader).lags);
+    CHECK_EQ(21, reader_stats(&reader).missed);
     number_unsubscribe(&reader);
 }
 
@@ -579,6 +598,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(peek_at_a_ring_is_not_supported),
         CONTRACT_TEST(drain_takes_up_to_the_number_asked_for),
         CONTRACT_TEST(drain_tells_what_was_missed_before_its_first_value),
+        CONTRACT_TEST(drain_tells_two_overruns_as_one_lag_with_the_sum),
         CONTRACT_TEST(drain_may_be_mixed_with_single_reads),
         CONTRACT_TEST(batch_becomes_visible_at_once),
         CONTRACT_TEST(batch_larger_than_the_ring_leaves_its_last_values),
