@@ -157,4 +157,22 @@ moment_arm(uint32_t k)
     }
 }
 
+// In the handler: it comes once more. k = 0 is before it returns.
+static inline void
+moment_again(uint32_t k)
+{
+    moment_after_(moment_ticks_(1) + moment_ticks_of_(k));
+}
+
+// How many k an instruction has, rounded up.
+static inline uint32_t
+moment_steps(uint32_t instructions)
+{
+#ifdef __riscv
+    return moment_ticks_(instructions) + 1;
+#else
+    return instructions;
+#endif
+}
+
 #endif
