@@ -54,10 +54,10 @@ class Board:
         """The options for compiling in another tree."""
         return [option.replace(f"-I{ROOT}", f"-I{tree}") for option in self.compile]
 
-    def run(self, image, limit=60):
+    def run(self, image, limit=60, icount=None):
         """What the image printed, and its status."""
         command = [ROOT / "scripts/qemu", self.name, image]
-        command += ["--icount", str(self.icount()), "--seconds", str(limit)]
+        command += ["--icount", str(icount or self.icount()), "--seconds", str(limit)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr, done.returncode
 
