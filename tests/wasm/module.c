@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The module of suite.mjs: a record of each buffer, a producer function and records without one, what
+// The module of suite.mjs, built with a room of 64 bytes: a record of each buffer, a producer function and records without one, what
 // runs, and the port's hooks.
 #include <aimdb/static.h>
 

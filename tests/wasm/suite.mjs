@@ -58,16 +58,26 @@ test('an overrun reader of a ring is told once what it missed, then gets what is
     assert.throws(() => ring.peek(), { code: 'AIMDB_ENOTSUP' });
 });
 
-test('a batch is one publication, and a drain of more than the room goes on', async () => {
-    const { db } = await openManual();
-    const ring = db.record('again');
+test('a batch is as large as the room at the most, a drain takes as many as there are', async () => {
+    const { db, c } = await openManual();
+    const ring = db.record('again'); // of 64 values; 16 fit the room
     const reader = ring.subscribe();
-    ring.produce(numbers(...Array(64).keys()));
-    assert.equal(db.counts.wakes, 1);
-    assert.deepEqual(reader.drain(), { values: numbers(...Array(64).keys()), missed: 0 });
+    const batch = (from) => numbers(...Array.from({ length: 16 }, (_, i) => from + i));
+    ring.produce(batch(0));
+    assert.equal(ring.metrics().produced, 16);
+    for (let from = 16; from < 96; from += 16) {
+        ring.produce(batch(from));
+    }
+    const [first, ...rest] = [32, 48, 64, 80].map(batch);
+    assert.deepEqual(reader.drain(20), { values: [...first, ...rest[0].slice(0, 4)], missed: 32 });
+    assert.deepEqual(reader.drain(), { values: rest.flat().slice(4), missed: 0 });
     ring.produce([]);
     assert.equal(reader.tryRecv(), undefined);
-    assert.throws(() => ring.produce(numbers(...Array(2000).keys())), RangeError);
+    assert.throws(() => ring.produce([...batch(0), { n: 16 }]), RangeError);
+    assert.equal(c.module_produce(ring.address_, 17), -6);
+    ring.produce(batch(0));
+    ring.produce(batch(16));
+    assert.equal(c.module_drain(reader.address_, 1000), 16);
 });
 
 test('a value of every kind comes back as it went in', async () => {
@@ -197,7 +207,9 @@ test('turns of consumers in the module: bursts, emissions, errors, deferred valu
         }
         return count;
     };
-    db.record('again').produce(Array(40).fill({ n: 0 }));
+    for (let i = 0; i < 4; i++) {
+        db.record('again').produce(Array(10).fill({ n: 0 }));
+    }
     assert.equal(turns(), 3); // 16 values in each
     db.record('again').produce({ n: 5 });
     assert.equal(turns(), 6); // what a consumer emits to itself comes after what it was called for
@@ -228,6 +240,10 @@ test('without news and deadlines nothing runs', async () => {
     db.record('ring').produce({ n: 2 });
     await soon();
     assert.equal(db.counts.polls, 2);
+    db.record('box').produce({ n: 1 });
+    db.record('box').observe(() => {});
+    await soon();
+    assert.equal(db.counts.polls, 3); // one turn for both
     db.stop();
 });
 
@@ -255,13 +271,17 @@ test('listeners get what was there, what comes, and what they missed', async () 
     const db = await open(module);
     const box = db.record('box');
     const ring = db.record('ring');
+    await soon();
     box.produce({ n: 1 });
+    await soon();
     const got = [];
     const end = box.consume(({ n }) => got.push(n));
+    await soon();
+    assert.deepEqual(got.splice(0), [1]);
     ring.consume(({ n }, missed) => got.push(`${n} after ${missed}`));
     ring.produce(numbers(1, 2));
     await soon();
-    assert.deepEqual(got.splice(0), [1, '1 after 0', '2 after 0']);
+    assert.deepEqual(got.splice(0), ['1 after 0', '2 after 0']);
     for (let n = 1; n <= 10; n++) {
         ring.produce({ n });
     }
@@ -271,6 +291,19 @@ test('listeners get what was there, what comes, and what they missed', async () 
     box.produce({ n: 2 });
     await soon();
     assert.deepEqual(got, []);
+    db.stop();
+});
+
+test('what a listener produces reaches listeners that were called before', async () => {
+    const db = await open(module);
+    const got = [];
+    db.record('ring').consume(({ n }) => got.push(n));
+    db.record('box').consume(({ n }) => db.record('ring').produce({ n: n + 1 }));
+    db.record('box').produce({ n: 1 });
+    for (let i = 0; i < 3; i++) {
+        await soon();
+    }
+    assert.deepEqual(got, [2]);
     db.stop();
 });
 
@@ -362,6 +395,19 @@ test('a broken invariant is told with its place, and is the end', async () => {
         assert.throws(() => other.call_(ends, 100_000), AimdbPanic);
         assert.throws(() => other.record('ring').metrics(), other.failure);
     }
+});
+
+test('after a trap no timer is left', async () => {
+    const db = await open(module);
+    db.exports_.set_period_ms(5);
+    await new Promise((resolve) => {
+        db.record('ticks').consume(resolve);
+    });
+    await soon();
+    assert.throws(() => db.call_('trap'), AimdbPanic);
+    const { polls } = db.counts;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(db.counts.polls, polls);
 });
 
 test('a panic import that returns traps all the same', async () => {

@@ -154,16 +154,28 @@ module_field_offset(const aimdb_record *record, size_t index)
     return aimdb_record_type(record)->fields[index].offset;
 }
 
+static size_t
+count_that_fits(const aimdb_record *record)
+{
+    return sizeof room / module_record_size(record);
+}
+
 // `count` values that are in the room.
 EXPORT aimdb_err
 module_produce(aimdb_record *record, size_t count)
 {
+    if (count > count_that_fits(record)) {
+        return AIMDB_EINVAL;
+    }
     return aimdb_produce_n(record, room, module_record_size(record), count);
 }
 
 EXPORT aimdb_err
 module_peek(aimdb_record *record)
 {
+    if (count_that_fits(record) == 0) {
+        return AIMDB_EINVAL;
+    }
     return aimdb_peek(record, room, module_record_size(record));
 }
 
@@ -217,11 +229,11 @@ module_task_metrics(aimdb_task *task)
 
 // --- readers --------------------------------------------------------------------------------------
 
-// NULL when all are in use.
+// NULL when all are in use, or a value does not fit the room.
 EXPORT aimdb_reader *
 module_subscribe(aimdb_record *record, bool observes)
 {
-    for (size_t i = 0; i < AIMDB_WASM_READERS; i++) {
+    for (size_t i = 0; i < AIMDB_WASM_READERS && count_that_fits(record) > 0; i++) {
         aimdb_reader *reader = &readers[i];
         if (!reader->record_) {
             aimdb_err err =
@@ -241,7 +253,6 @@ module_unsubscribe(aimdb_reader *reader)
 EXPORT aimdb_err
 module_try_recv(aimdb_reader *reader)
 {
-    figures[0] = 0;
     aimdb_err err = aimdb_try_recv(reader, room, module_record_size(reader->record_));
     if (err == AIMDB_ELAGGED) {
         figures[0] = aimdb_missed_by(reader);
@@ -253,9 +264,8 @@ module_try_recv(aimdb_reader *reader)
 EXPORT size_t
 module_drain(aimdb_reader *reader, size_t max)
 {
-    size_t size = module_record_size(reader->record_);
-    figures[0] = 0;
-    return aimdb_drain(reader, room, size, max < sizeof room / size ? max : sizeof room / size,
+    size_t fits = count_that_fits(reader->record_);
+    return aimdb_drain(reader, room, module_record_size(reader->record_), max < fits ? max : fits,
                        &figures[0]);
 }
 
