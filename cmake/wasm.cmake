@@ -9,9 +9,6 @@
 # has in the sources; without it, db. MEMORY is all that the module ever has, a multiple of 65536;
 # without it, 131072, which leaves 32 KB for records. If it does not do, the linker says so.
 
-set(AIMDB_WASM_WARNINGS -pedantic -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror)
-set(AIMDB_WASM_CORE ring latest pull statics small figures error scratch copy_one_core)
-
 find_program(AIMDB_WASM_CLANG NAMES clang)
 find_program(AIMDB_WASM_LD NAMES wasm-ld)
 find_program(AIMDB_NODE NAMES node nodejs)
@@ -41,13 +38,13 @@ function(aimdb_wasm name)
     if(NOT module_MEMORY)
         set(module_MEMORY 131072)
     endif()
-    file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/aimdb/*.h
-        ${PROJECT_SOURCE_DIR}/src/core/*.h ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
-    set(sources ${AIMDB_WASM_CORE})
-    list(TRANSFORM sources PREPEND ${PROJECT_SOURCE_DIR}/src/core/)
+    file(GLOB headers CONFIGURE_DEPENDS ${aimdb_SOURCE_DIR}/include/aimdb/*.h
+        ${aimdb_SOURCE_DIR}/src/core/*.h ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+    set(sources ring latest pull statics small figures error scratch copy_one_core)
+    list(TRANSFORM sources PREPEND ${aimdb_SOURCE_DIR}/src/core/)
     list(TRANSFORM sources APPEND .c)
-    list(APPEND sources ${PROJECT_SOURCE_DIR}/src/port/wasm/port.c
-        ${PROJECT_SOURCE_DIR}/src/port/wasm/module.c)
+    list(APPEND sources ${aimdb_SOURCE_DIR}/src/port/wasm/port.c
+        ${aimdb_SOURCE_DIR}/src/port/wasm/module.c)
     foreach(source ${module_SOURCES})
         get_filename_component(source ${source} ABSOLUTE)
         list(APPEND sources ${source})
@@ -56,9 +53,10 @@ function(aimdb_wasm name)
     add_custom_command(
         OUTPUT ${wasm}
         COMMAND ${AIMDB_WASM_CLANG} --target=wasm32 -mbulk-memory -mnontrapping-fptoint -std=c11 -Os
-            -ffreestanding -fvisibility=hidden -ffunction-sections -fdata-sections ${AIMDB_WASM_WARNINGS}
+            -ffreestanding -fvisibility=hidden -ffunction-sections -fdata-sections
+            -pedantic -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
             -DAIMDB_ONE_CORE -DAIMDB_STATIC_BUILD -DAIMDB_WASM_DATABASE=${module_DATABASE}
-            -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/src ${module_OPTIONS} ${sources}
+            -I${aimdb_SOURCE_DIR}/include -I${aimdb_SOURCE_DIR}/src ${module_OPTIONS} ${sources}
             -nostdlib -fuse-ld=${AIMDB_WASM_LD} -Wl,--no-entry -Wl,--export-dynamic -Wl,--strip-all
             -Wl,--fatal-warnings -Wl,--stack-first -Wl,-z,stack-size=98304
             -Wl,--initial-memory=${module_MEMORY} -Wl,--max-memory=${module_MEMORY} -o ${wasm}
