@@ -5,7 +5,7 @@
 //     const db = await open('pipeline.wasm');             a URL, or the bytes
 //     db.record('tank.setpoint').produce({ percent: 40 });
 //     db.record('tank.level').consume((value, missed) => console.log(value.percent));
-//     db.record('tank.status').peek();                    the current value, or undefined
+//     db.record('tank.setpoint').peek();                 the current value, or undefined
 //     db.stop();
 //
 // A value is an object with the fields of the record's schema: numbers, booleans, and BigInts for i64

@@ -2,7 +2,7 @@
 // A chart of the last seconds on a canvas: two lines over percent, and where values were missed.
 // Colours come from the style sheet. It draws when it was given something, at most once a frame.
 const SECONDS = 20;
-const LEFT = 40; // room for labels, CSS pixels
+const LEFT = 48; // room for labels, CSS pixels
 const BOTTOM = 24;
 const TOP = 8;
 const RIGHT = 8;
@@ -76,7 +76,8 @@ export class Chart {
             context.stroke();
             context.fillText(`${percent} %`, LEFT - 6, y(percent));
         }
-        for (let ago = 0; ago <= SECONDS; ago += 5) {
+        const step = width < 420 ? 10 : 5;
+        for (let ago = 0; ago <= SECONDS; ago += step) {
             context.textAlign = ago === 0 ? 'right' : ago === SECONDS ? 'left' : 'center';
             context.fillText(ago === 0 ? 'now' : `−${ago} s`, x(end - ago), height - BOTTOM / 2 + 2);
         }

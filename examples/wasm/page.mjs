@@ -12,6 +12,7 @@ export const chart = new Chart(element('chart'));
 const setpoint = db.record('tank.setpoint');
 const level = db.record('tank.level');
 const command = db.record('tank.command');
+const FOLLOWS = 'The level follows the set point, with a time constant of one second.';
 let paused = false;
 
 export const reader = level.subscribe(() => {
@@ -23,7 +24,7 @@ export const reader = level.subscribe(() => {
     showCounters();
 });
 
-db.record('tank.status').consume(({ is_high: isHigh }) => {
+db.record('tank.alarm').consume(({ is_high: isHigh }) => {
     element('high').hidden = !isHigh;
 });
 
@@ -62,7 +63,7 @@ function showCounters() {
 function slide() {
     const value = element('setpoint').valueAsNumber;
     element('setpoint-shown').textContent = `${value} %`;
-    send(setpoint, { percent: value }, '');
+    send(setpoint, { percent: value }, FOLLOWS);
 }
 
 element('setpoint').addEventListener('input', slide);
@@ -72,10 +73,10 @@ element('empty').addEventListener('click', () => {
 element('pour').addEventListener('click', () => {
     send(command, { empty: false, pour: 15 }, 'Poured.');
 });
-element('refused').addEventListener('click', () => send(setpoint, { percent: 120 }, ''));
+element('refused').addEventListener('click', () => send(setpoint, { percent: 120 }, FOLLOWS));
 element('pause').addEventListener('click', () => {
     paused = !paused;
     element('pause').setAttribute('aria-pressed', paused);
-    element('message').textContent = paused ? 'The chart does not read. The ring goes on.' : '';
+    element('message').textContent = paused ? 'The chart does not read. The ring goes on.' : FOLLOWS;
 });
 slide();

@@ -12,13 +12,13 @@ AIMDB_SCHEMA(level, LEVEL);
 #define COMMAND(F, S) F(S, f32, pour, "%") F(S, bool, empty, "")
 AIMDB_SCHEMA(command, COMMAND);
 
-#define STATUS(F, S) F(S, f32, highest, "%") F(S, bool, is_high, "")
-AIMDB_SCHEMA(status, STATUS);
+#define ALARM(F, S) F(S, bool, is_high, "")
+AIMDB_SCHEMA(alarm, ALARM);
 
 AIMDB_STATIC_SINGLE_LATEST(setpoint, wanted, "tank.setpoint");
 AIMDB_STATIC_SPMC_RING(level, measured, "tank.level", 64, .one_writer = true);
 AIMDB_STATIC_MAILBOX(command, commands, "tank.command");
-AIMDB_STATIC_SINGLE_LATEST(status, state, "tank.status");
+AIMDB_STATIC_SINGLE_LATEST(alarm, alarms, "tank.alarm");
 
 static struct {
     float percent;
@@ -37,13 +37,15 @@ AIMDB_STATIC_PRODUCER(wanted, check, NULL);
 static aimdb_time
 measure(aimdb_ctx *ctx, level_record out)
 {
-    struct setpoint to = { 0 };
-    (void) setpoint_peek(wanted, &to); // 0 as long as there is none
-    float share = tank.at ? (float) (aimdb_now(ctx) - tank.at) * 1e-9f : 0;
+    struct setpoint to;
+    if (setpoint_peek(wanted, &to) != AIMDB_OK) {
+        to.percent = 0;
+    }
+    aimdb_time now = aimdb_now(ctx);
+    float share = tank.at ? (float) (now - tank.at) * 1e-9f : 0;
     tank.percent += (to.percent - tank.percent) * (share < 1 ? share : 1);
-    tank.at = aimdb_now(ctx);
-    (void) level_emit(ctx, out,
-                      &(struct level){ (double) tank.at * 1e-9, to.percent, tank.percent });
+    tank.at = now;
+    (void) level_emit(ctx, out, &(struct level){ (double) now * 1e-9, to.percent, tank.percent });
     return aimdb_every(ctx, AIMDB_MS(20));
 }
 AIMDB_STATIC_SOURCE(measured, measure, NULL);
@@ -51,15 +53,12 @@ AIMDB_STATIC_SOURCE(measured, measure, NULL);
 static aimdb_err
 watch(aimdb_ctx *ctx, const struct level *value)
 {
-    struct status now = { 0 };
-    bool is_first = status_peek(state, &now) != AIMDB_OK;
-    bool is_high = value->percent > 90;
-    if (!is_first && is_high == now.is_high && value->percent <= now.highest) {
+    static struct alarm now;
+    if (now.is_high == (value->percent > 90)) {
         return AIMDB_OK;
     }
-    now.is_high = is_high;
-    now.highest = value->percent > now.highest ? value->percent : now.highest;
-    return status_emit(ctx, state, &now);
+    now.is_high = !now.is_high;
+    return alarm_emit(ctx, alarms, &now);
 }
 AIMDB_STATIC_CONSUMER(measured, watch, NULL);
 
@@ -73,4 +72,4 @@ obey(aimdb_ctx *ctx, const struct command *value)
 }
 AIMDB_STATIC_CONSUMER(commands, obey, NULL);
 
-AIMDB_STATIC_DB(db, wanted, measured, commands, state, measure, watch, obey);
+AIMDB_STATIC_DB(db, wanted, measured, commands, alarms, measure, watch, obey);

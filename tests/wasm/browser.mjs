@@ -35,7 +35,7 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const address = `http://127.0.0.1:${server.address().port}/`;
 
-// Of the page, in the middle of one task: what was counted, and what the chart has.
+// Of the page, within one task: what was counted, and what the chart has.
 const STATE = `import('./page.mjs').then(({ db, chart, reader }) => ({
     ring: db.record('tank.level').metrics(), reader: reader.metrics(),
     setpoint: db.record('tank.setpoint').peek().percent,
@@ -142,12 +142,10 @@ async function use(page) {
     assert.equal(state.gaps, state.reader.missed);
     assert.ok(state.ring.produced > 150, `${state.ring.produced} levels`);
 
-    await page.call('Input.dispatchKeyEvent', { type: 'rawKeyDown', key: 'Tab', code: 'Tab',
-        windowsVirtualKeyCode: 9, modifiers: 8 }); // back
+    await page.until(last('last.percent < 4'));
     await tabTo(page, 'pour');
-    const before = (await page.evaluate(STATE)).last.percent;
     await page.press(...SPACE);
-    await page.until(last(`last.percent > ${before}`));
+    await page.until(last('last.percent > 8'));
     assert.equal((await page.evaluate(STATE)).shown.commands, 1);
 
     await tabTo(page, 'setpoint');
@@ -165,6 +163,10 @@ try {
     await use(page);
     await look(page, 'light', WIDE, 'light');
     await look(page, 'dark', WIDE, 'dark');
+    await page.press('End', 35);
+    await page.until('!document.getElementById("high").hidden');
+    await tabTo(page, 'refused');
+    await page.press(...SPACE);
     await look(page, 'phone', PHONE, 'light');
     await look(page, 'phone-dark', PHONE, 'dark');
     countersAgree(await page.evaluate(STATE));
