@@ -306,40 +306,33 @@ aimdbi_static_done(aimdb_token token, aimdb_err err)
 
 // --- sources --------------------------------------------------------------------------------------
 
-// Whole periods in `span`, without a division: microcontrollers have none of 64 bits.
-static size_t
-periods_in(aimdb_time span, aimdb_time period)
-{
-    size_t found = 0;
-    for (unsigned shift = 31; shift-- > 0;) {
-        if (span >> shift >= period) {
-            span -= period << shift;
-            found |= (size_t) 1 << shift;
-        }
-    }
-    return found;
-}
-
 aimdb_time
 aimdbi_static_every(aimdb_ctx *ctx, aimdb_time period)
 {
     aimdb_time step = period > 0 ? period : 1;
     const struct aimdbi_static_task *task = ctx->static_task;
-    if (!task || !task->clock) {
-        aimdb_time now = task ? ctx->now : aimdbp_clock();
-        return step > AIMDB_FOREVER - now ? AIMDB_FOREVER : now + step;
-    }
-    aimdb_time due = task->clock->due;
-    if (step > AIMDB_FOREVER - due) {
+    aimdb_time now = task ? ctx->now : aimdbp_clock();
+    bool is_source = task && task->clock;
+    aimdb_time from = is_source ? task->clock->due : now;
+    if (step > AIMDB_FOREVER - from) {
         return AIMDB_FOREVER;
     }
-    ctx->left_out = ctx->now >= due + step ? periods_in(ctx->now - due, step) : 0;
-    ctx->next = due + step;
-    for (size_t points = ctx->left_out; points > 0; points >>= 1) {
-        ctx->next += points & 1 ? step : 0;
-        step *= 2;
+    aimdb_time next = from + step;
+    size_t left_out = 0;
+    // Whole periods that have passed, bit by bit: microcontrollers have no division of 64 bits.
+    for (unsigned shift = 31; next <= now && shift-- > 0;) {
+        if ((now - next) >> shift >= step) {
+            next += step << shift;
+            left_out |= (size_t) 1 << shift;
+        }
     }
-    return ctx->next;
+    if (next <= now) {
+        next += step;
+        left_out++;
+    }
+    ctx->next = next;
+    ctx->left_out = left_out;
+    return next;
 }
 
 static void
@@ -409,25 +402,30 @@ run(const struct aimdbi_static_task *task, aimdb_time now)
 
 // Consumers of one mailbox compete, fairly [M2]: the first of them in the list is asked for all, and
 // each time another one begins. lags_ and missed_ of such readers mean nothing else: what a consumer is
-// among those of its mailbox, and of the first one whose turn it is.
+// among those of its mailbox, and of the first one where in the list to begin.
 enum competition { ALONE, FIRST_OF_ALL, AMONG_OTHERS };
+
+static bool
+is_consumer_of(const struct aimdbi_static_part *part, const struct aimdbi_static_record *rec)
+{
+    return part->record == rec && part->task && part->task->run;
+}
 
 static void
 find_competitors(const aimdb_static *db)
 {
     for (size_t i = 0; i < db->count_; i++) {
-        const struct aimdbi_static_task *task = db->parts_[i]->task;
-        if (!task || !task->run || !task->record->takes) {
+        const struct aimdbi_static_part *part = db->parts_[i];
+        if (!part->record->takes || !is_consumer_of(part, part->record)) {
             continue;
         }
-        for (size_t j = 0; j < i; j++) {
-            const struct aimdbi_static_task *other = db->parts_[j]->task;
-            if (other && other->run && other->record == task->record) {
-                store_relaxed(&task->reader->lags_, AMONG_OTHERS);
-                if (load_relaxed(&other->reader->lags_) == ALONE) {
-                    store_relaxed(&other->reader->lags_, FIRST_OF_ALL);
-                }
-            }
+        size_t first = 0;
+        while (!is_consumer_of(db->parts_[first], part->record)) {
+            first++;
+        }
+        if (first != i) {
+            store_relaxed(&part->task->reader->lags_, AMONG_OTHERS);
+            store_relaxed(&db->parts_[first]->task->reader->lags_, FIRST_OF_ALL);
         }
     }
 }
@@ -438,24 +436,19 @@ run_competitors(const aimdb_static *db, const struct aimdbi_static_task *first, 
     if (load_relaxed(&first->reader->lags_) != FIRST_OF_ALL) {
         return; // the first one did
     }
-    size_t turn = load_relaxed(&first->reader->missed_);
-    size_t competitors = 0;
-    // Those from the turn on, then those before it.
-    for (size_t round = 0; round < 2; round++) {
-        size_t number = 0;
-        for (size_t i = 0; i < db->count_; i++) {
-            const struct aimdbi_static_task *task = db->parts_[i]->task;
-            if (!task || !task->run || task->record != first->record) {
-                continue;
+    size_t at = load_relaxed(&first->reader->missed_);
+    size_t next = 0;
+    for (size_t left = db->count_; left > 0; left--) {
+        const struct aimdbi_static_part *part = db->parts_[at];
+        at = at + 1 < db->count_ ? at + 1 : 0;
+        if (is_consumer_of(part, first->record)) {
+            run(part->task, now);
+            if (next == 0) {
+                next = at; // behind the one that began; 0 comes round to the first again
+                store_relaxed(&first->reader->missed_, next);
             }
-            if ((number >= turn) == (round == 0)) {
-                run(task, now);
-            }
-            number++;
         }
-        competitors = number;
     }
-    store_relaxed(&first->reader->missed_, turn + 1 < competitors ? turn + 1 : 0);
 }
 
 aimdb_time

@@ -44,7 +44,7 @@ rig_open(struct rig_db *db)
     db->describe(db->builder);
     if (aimdb_build(db->builder, &db->db) != AIMDB_OK) {
         aimdb_builder_report(db->builder, stdout);
-        CHECK(!"it builds");
+        CHECK(false);
     }
 }
 
