@@ -437,16 +437,16 @@ run_competitors(const aimdb_static *db, const struct aimdbi_static_task *first, 
         return; // the first one did
     }
     size_t at = load_relaxed(&first->reader->missed_);
-    size_t next = 0;
+    bool has_begun = false;
     for (size_t left = db->count_; left > 0; left--) {
         const struct aimdbi_static_part *part = db->parts_[at];
         at = at + 1 < db->count_ ? at + 1 : 0;
         if (is_consumer_of(part, first->record)) {
             run(part->task, now);
-            if (next == 0) {
-                next = at; // behind the one that began; 0 comes round to the first again
-                store_relaxed(&first->reader->missed_, next);
+            if (!has_begun) {
+                store_relaxed(&first->reader->missed_, at); // the next one begins
             }
+            has_begun = true;
         }
     }
 }
