@@ -112,6 +112,13 @@ SUBJECT(latest_any, 0, false, false);
 SUBJECT(mailbox_one, 0, true, true);
 SUBJECT(mailbox_any, 0, true, false);
 
+// Two consumers compete for the values of a mailbox.
+AIMDB_STATIC_MAILBOX(value, shared_any, "11");
+AIMDB_STATIC_CONSUMER_AS(shared_any_consumer, shared_any, consume, NULL);
+AIMDB_STATIC_CONSUMER_AS(shared_any_second, shared_any, consume, NULL);
+AIMDB_STATIC_DB(shared_any_db, shared_any, shared_any_consumer, shared_any_second);
+SUBJECT_OF(shared_any, 0, true, false);
+
 // Two records with one ready word: the handler pushes into the other one.
 AIMDB_STATIC_SPMC_RING(value, pair_any, "9", 4);
 AIMDB_STATIC_SPMC_RING(value, aside, "10", 4, .one_writer = true);
@@ -131,10 +138,10 @@ AIMDB_STATIC_DB(pair_any_db, aside, see, pair_any, pair_any_consumer);
 SUBJECT_OF(pair_any, 4, false, false);
 
 static struct subject *const subjects[] = {
-    &latest_one_subject, &mailbox_one_subject, &single_one_subject,
-    &ring_one_subject,   &ring_any_subject,
+    &latest_one_subject, &mailbox_one_subject, &single_one_subject,  &ring_one_subject,
+    &ring_any_subject,
 #ifndef BRIEF
-    &single_any_subject, &latest_any_subject,  &mailbox_any_subject,
+    &single_any_subject, &latest_any_subject,  &mailbox_any_subject, &shared_any_subject,
 #endif
 };
 
