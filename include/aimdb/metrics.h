@@ -152,7 +152,7 @@ aimdb_memory(const aimdb *db, aimdb_memory_stats *stats);
 //
 //   record     a record, before the build or after
 //   stats      .size set by the caller; the members that fit are written
-//   Returns    AIMDB_OK, _EINVAL
+//   Returns    AIMDB_OK, _EINVAL, _ENOTSUP (a static record is memory of the program)
 //   Thread     any
 //   ISR        yes                    Blocks  never
 //   Alloc      none                   Cost    one step a task

@@ -166,9 +166,9 @@ aimdb_produce_n(aimdb_record *record, const void *values, size_t size, size_t co
 //   size       bytes of it
 //   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER: none
 //   Returns    AIMDB_OK; _ETIMEDOUT: the value is in the ring, but not all have finished with it;
-//              _ECLOSED: refused, or a close gave up before they had; _ENOTSUP for other buffers;
-//              _EBUSY in a callback of the same executor, which may be needed for the consumers; and
-//              what aimdb_produce returns
+//              _ECLOSED: refused, or a close gave up before they had; _ENOTSUP for other buffers, and
+//              for static records; _EBUSY in a callback of the same executor, which may be needed
+//              for the consumers; and what aimdb_produce returns
 //   Thread     any outside of callbacks
 //   ISR        no                     Blocks  until then
 //   Alloc      none                   Cost    a produce, and a heavy fence each time it looks
@@ -257,7 +257,8 @@ aimdb_try_recv(aimdb_reader *reader, void *out, size_t size);
 //   size       must be the size of the record's type
 //   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER waits without limit; one in the past looks
 //              once
-//   Returns    AIMDB_OK, _ELAGGED, _ETIMEDOUT, _ECLOSED, _EFORKED, _EINVAL, _ETYPE
+//   Returns    AIMDB_OK, _ELAGGED, _ETIMEDOUT, _ECLOSED, _EFORKED, _EINVAL, _ETYPE; _ENOTSUP when it
+//              would have to wait for a static record, over which nobody sleeps
 //   Thread     one thread per reader; not from callbacks of the pool's workers
 //   ISR        no                     Blocks  until a value, the deadline or the close
 //   Alloc      none                   Cost    one copy; two system calls when it has to sleep
@@ -279,7 +280,8 @@ aimdb_recv(aimdb_reader *reader, void *out, size_t size, aimdb_time deadline);
 //   deadline   absolute, on aimdb_clock(); AIMDB_FOREVER waits without limit; one in the past looks
 //              once
 //   Returns    an index into readers, or AIMDB_ETIMEDOUT, _EFORKED, _EINVAL (n is 0, a NULL, a
-//              reader that is not subscribed, readers of different databases)
+//              reader that is not subscribed, readers of different databases);
+//              _ENOTSUP (a reader of a static record)
 //   Thread     the readers' own; not from callbacks of the pool's workers
 //   ISR        no                     Blocks  until there is something to read, or the deadline
 //   Alloc      none                   Cost    one look at each reader; when it has to sleep two

@@ -18,8 +18,8 @@
 //
 // All functions of a record type (typed.h) take static records: produce and produce_n, emit, subscribe,
 // observe, try_recv, drain, peek, missed; so do aimdb_record_metrics, aimdb_reader_metrics, and with
-// AIMDB_STATIC_TASK(name) aimdb_task_metrics. recv, select and produce_wait answer AIMDB_ENOTSUP or
-// AIMDB_EEMPTY: nobody sleeps over a static record but aimdb_idle. There is no close: firmware does not
+// AIMDB_STATIC_TASK(name) aimdb_task_metrics. select, produce_wait, and a recv that would have to
+// wait answer AIMDB_ENOTSUP: nobody sleeps over a static record but in aimdb_idle. There is no close: firmware does not
 // end, and a program on a host just stops polling.
 //
 // The compiler refuses callbacks and values of another type, a ring whose capacity is no power of two,
@@ -73,7 +73,7 @@ typedef struct aimdb_static {
 //              aimdb_idle(db, that) waits for it
 //   Thread     one at a time for each database
 //   ISR        no                     Blocks  as long as the callbacks do
-//   Alloc      none                   Cost    14 instructions if nothing is ready (Cortex-M3)
+//   Alloc      none                   Cost    22 instructions if nothing is ready (Cortex-M3)
 //   Source     SPEC section 11, D1, D5, D7
 AIMDB_API aimdb_time
 aimdb_poll(const aimdb_static *db, aimdb_time now);
