@@ -52,6 +52,12 @@ aimdbi_copy(void *to, const void *from, size_t size)
             *(volatile size_t *) (void *) out = *(const volatile size_t *) (const void *) in;
         }
         size &= WORD - 1;
+    } else if (WORD > 4 && (((uintptr_t) to | (uintptr_t) from) & 3) == 0) {
+        // Values of 32-bit members on a machine of 64-bit words.
+        for (end = in + (size & ~(size_t) 3); in != end; in += 4, out += 4) {
+            *(volatile uint32_t *) (void *) out = *(const volatile uint32_t *) (const void *) in;
+        }
+        size &= 3;
     }
     for (end = in + size; in != end; in++, out++) {
         *(volatile unsigned char *) out = *(const volatile unsigned char *) in;
