@@ -281,7 +281,8 @@ aimdbi_static_defer(aimdb_ctx *ctx)
 {
     aimdb_token token = { 0 };
     const struct aimdbi_static_task *task = ctx->static_task;
-    if (task && task->reader && !(ctx->after & AIMDBI_AFTER_DEFER)) {
+    // relaxed: what ended the turn before was seen by aimdbi_static_next
+    if (task && task->reader && (load_relaxed(&task->reader->turn_) & 1) == 0) {
         token.turn_ = load_relaxed(&task->reader->turn_) + 1;
         token.task_ = (aimdb_task *) (void *) (uintptr_t) task;
         store_release(&task->reader->turn_, token.turn_);
