@@ -31,18 +31,25 @@ main(int argument_count, char **arguments)
     if (pattern && strcmp(pattern, "--list") == 0) {
         suite_list();
         suite_list_several();
+        suite_list_statics();
         return 0;
     }
     if (pattern && pattern[0] == '-') {
         (void) fputs(usage, stderr);
         return 2;
     }
-    size_t failed = suite_scenarios(pattern, trace);
-    size_t failed_of_several = suite_several(pattern, trace);
-    if (failed == SIZE_MAX && failed_of_several == SIZE_MAX) {
+    size_t (*const suites[])(const char *, bool) = { suite_scenarios, suite_several,
+                                                     suite_statics };
+    bool any = false;
+    bool failed = false;
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        size_t result = suites[i](pattern, trace);
+        any = any || result != SIZE_MAX;
+        failed = failed || (result != SIZE_MAX && result > 0);
+    }
+    if (!any) {
         (void) fprintf(stderr, "model: no scenario's name contains \"%s\"\n", pattern);
         return 2;
     }
-    return (failed != SIZE_MAX && failed > 0) ||
-           (failed_of_several != SIZE_MAX && failed_of_several > 0);
+    return failed;
 }

@@ -232,8 +232,8 @@ seconds_now(void)
     return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
 }
 
-static bool
-explore_one(const struct model_case *explored, bool trace)
+bool
+suite_explore(const struct model_case *explored, bool trace)
 {
     struct model_result result;
     double start = seconds_now();
@@ -285,7 +285,7 @@ static void
 visit_to_explore(const struct model_case *explored, void *context)
 {
     struct exploration *exploration = context;
-    exploration->failed += !explore_one(explored, exploration->trace);
+    exploration->failed += !suite_explore(explored, exploration->trace);
 }
 
 size_t

@@ -5,8 +5,6 @@
 // Two rings, at the most one push into each at a time, and somebody who sleeps over both. Whoever
 // sleeps must have nothing to read, and what is read is what was pushed, in order. Each case is
 // explored on both write paths and with both kinds of fences.
-#include <time.h>
-
 #include <aimdb/typed.h>
 
 #include "suite.h"
@@ -377,17 +375,7 @@ explore_one(const struct case_of_several *c, const char *name, bool trace)
                                          .threads = threads,
                                          .asymmetric = c->asymmetric,
                                          .overtaken_limit = 8 };
-    struct model_result result;
-    clock_t start = clock();
-    model_explore(&explored, trace, &result);
-    (void) printf("%s %-68s %9llu executions, %9llu cut, %6.2f s\n",
-                  result.failed ? "FAIL" : "ok  ", name, (unsigned long long) result.executions,
-                  (unsigned long long) result.pruned, (double) (clock() - start) / CLOCKS_PER_SEC);
-    if (result.failed) {
-        (void) printf("     %s\n", result.why);
-    }
-    (void) fflush(stdout);
-    return !result.failed;
+    return suite_explore(&explored, trace);
 }
 
 size_t

@@ -22,10 +22,18 @@ suite_list(void);
 bool
 suite_is_wanted(const char *name, bool by_name, const char *pattern);
 
-// The same for the cases of several records.
+// Explores one, and prints a line. Returns false if it failed.
+bool
+suite_explore(const struct model_case *explored, bool trace);
+
+// The same as suite_scenarios for the cases of several records, and for those of static ones.
 size_t
 suite_several(const char *pattern, bool trace);
 void
 suite_list_several(void);
+size_t
+suite_statics(const char *pattern, bool trace);
+void
+suite_list_statics(void);
 
 #endif
