@@ -18,14 +18,16 @@
 // A thread in a spin loop (aimdbp_relax) waits until all others are stuck, then sees everything: if
 // all only spin even so, that is a failure. Passes through such a loop only read, so an execution
 // with more passes ends like one that began the loop later; where a pass also writes (pinning in
-// latest.c), the case grants some passes (`loops`).
+// latest.c), the case grants some passes (`loops`). A sleep with a deadline (model_wait_a_while) ends
+// with a wake, or likewise when all others are stuck.
 //
 // A case may begin with threads that sleep already (`asleep`): they run first, one after another, each
 // load seeing the newest, until all of them are stuck; then everybody sees everything, and from there
 // on all is explored. What they could have met on their way to sleep is then for other cases.
 //
-// Limits: a fixed number of threads, steps and values; no timeouts; no spurious wakes; the limits of
-// memory.c. A case that is complete says so by ending: nothing here cuts an exploration short.
+// Limits: a fixed number of threads, steps and values; no timeouts but those; no spurious wakes; the
+// limits of memory.c. A case that is complete says so by ending: nothing here cuts an exploration short,
+// unless the case does (model_cut).
 //
 // Source: Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996 (sleep
 // sets); Kokologiannakis, Raad, Vafeiadis, Model Checking for Weakly Consistent Libraries, PLDI 2019.
@@ -256,13 +258,13 @@ take_next_way(struct decision *decision)
     return take_way(decision, decision->thread);
 }
 
-// All are stuck but those that spin: they go on, and see everything.
+// All are stuck but those that spin, or doze: they go on, and see everything.
 static bool
 let_spinners_go(void)
 {
     bool any = false;
     for (int t = 0; t < model_running->threads; t++) {
-        if (model_threads[t].op.kind == OP_SPINS) {
+        if (model_threads[t].op.kind == OP_SPINS || model_threads[t].op.kind == OP_DOZES) {
             model_threads[t].op.kind = OP_NONE;
             any = true;
         }
@@ -293,6 +295,7 @@ can_go_on(int thread)
 {
     switch (model_threads[thread].op.kind) {
     case OP_ASLEEP:
+    case OP_DOZES:
     case OP_SPINS:
     case OP_ENDED:
         return false;
@@ -420,7 +423,8 @@ sleeper(int place, int n)
 {
     for (int t = 0; t < model_running->threads; t++) {
         struct op *op = &model_threads[t].op;
-        if (op->kind == OP_ASLEEP && op->place == place && n-- == 0) {
+        bool sleeps = op->kind == OP_ASLEEP || op->kind == OP_DOZES;
+        if (sleeps && op->place == place && n-- == 0) {
             return op;
         }
     }
@@ -485,6 +489,12 @@ model_fail(const char *format, ...)
         abort();
     }
     leave(FAILED);
+}
+
+_Noreturn void
+model_cut(void)
+{
+    leave(PRUNED);
 }
 
 _Noreturn void

@@ -15,17 +15,27 @@
 #define AIMDBI_SCRATCH_BYTES 64 // the explorer's threads have small stacks
 #define aimdbi_task_run lane_run_task
 #define aimdbp_thread_start lane_thread_start
+#define aimdbp_wait lane_wait
+#define aimdbp_wake_one lane_wake_one
 #define pthread_join lane_thread_join
 
 enum aimdbi_verdict
 lane_run_task(aimdb_task *task, struct aimdbi_loan *loan);
 int
 lane_thread_join(pthread_t thread, void **ret_result);
+void
+lane_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline);
+void
+lane_wake_one(aimdbi_signal *signal);
 
 #include "executor/common/lane.c"
 
+#undef aimdbp_wait
+#undef aimdbp_wake_one
+
 #define TASKS 4
 #define WORKERS 3
+#define GRANTS 2 // by who ends workers; one that stays might take a permit again and again
 
 struct lane_bench {
     struct aimdbi_lane lane;
@@ -36,6 +46,7 @@ struct lane_bench {
     size_t last_place; // in the order of runs
     struct aimdbi_worker *workers[WORKERS];
     size_t worker_count;
+    size_t grants;
     char use[TASKS];     // touched by whoever pushes or runs the task
     char begun[TASKS];   // queues: a run of the task has begun
     char ended[WORKERS]; // queues: the worker has left
@@ -53,6 +64,27 @@ lane_thread_start(pthread_t *ret_thread, void *(*main)(void *), void *argument, 
     *ret_thread = (pthread_t) b_->worker_count;
     b_->workers[b_->worker_count++] = argument;
     return 0;
+}
+
+void
+lane_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
+{
+    if (deadline == AIMDB_FOREVER) {
+        aimdbp_wait(signal, expected, deadline);
+    } else {
+        model_wait_a_while(signal, expected);
+    }
+}
+
+void
+lane_wake_one(aimdbi_signal *signal)
+{
+    const struct lane_scenario *scenario = b_->scenario;
+    bool ends_workers = model_self == scenario->workers + scenario->pushers;
+    if (ends_workers && ++b_->grants > GRANTS) {
+        model_cut();
+    }
+    aimdbp_wake_one(signal);
 }
 
 int
@@ -147,6 +179,7 @@ name_words(const struct lane_bench *b)
     }
     for (size_t i = 0; i < b->worker_count; i++) {
         model_name(&b->workers[i]->stop_, workers[i], "stop_");
+        model_name(&b->workers[i]->left, workers[i], "left");
         model_name(&b->ended[i], workers[i], "has ended");
     }
 }

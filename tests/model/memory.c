@@ -621,10 +621,9 @@ aimdbp_fence_heavy(void)
 
 // --- what is not memory --------------------------------------------------------------------------
 
-void
-aimdbp_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
+static void
+wait_while(aimdbi_signal *signal, uint32_t expected, enum op_kind asleep)
 {
-    (void) deadline;
     int place = place_of_signal(signal);
     struct thread *self = &model_threads[model_self];
     model_step(OP_WAIT, place, 0, 0);
@@ -633,9 +632,22 @@ aimdbp_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
                message->value, age_of(place, message));
     see(self, place, message, MODEL_RELAXED);
     if (message->value == expected) {
-        model_step(OP_ASLEEP, place, 0, 0);
+        model_step(asleep, place, 0, 0);
         model_note("is awake");
     }
+}
+
+void
+aimdbp_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline)
+{
+    (void) deadline;
+    wait_while(signal, expected, OP_ASLEEP);
+}
+
+void
+model_wait_a_while(aimdbi_signal *signal, uint32_t expected)
+{
+    wait_while(signal, expected, OP_DOZES);
 }
 
 // A waiter that comes after a waker finds at least what the waker knew, as in futex(2).

@@ -42,6 +42,7 @@ enum op_kind {
     OP_WAKE,   // all who sleep at the place, or one
     OP_TAKE,   // a number from a queue
     OP_ASLEEP, // cannot go on before an OP_WAKE
+    OP_DOZES,  // nor this, or before all others are stuck
     OP_SPINS,  // cannot go on before all others are stuck
     OP_ENDED
 };

@@ -52,6 +52,11 @@ model_name(const void *at, const char *prefix, const char *name);
 // The claim does not hold: ends the execution, and the exploration.
 _Noreturn void __attribute__((format(printf, 1, 2))) model_fail(const char *format, ...);
 
+// Ends the execution, which is not explored any further: it would go on for ever in a way that no
+// scheduler allows for ever.
+_Noreturn void
+model_cut(void);
+
 #define MODEL_REQUIRE(claim, ...)                                                                  \
     do {                                                                                           \
         if (!(claim)) {                                                                            \
@@ -81,6 +86,10 @@ model_take(const void *queue);
 // As model_take, but the taker learns nothing: later in time, not in what it sees.
 size_t
 model_take_blindly(const void *queue);
+
+// As aimdbp_wait with a deadline that comes when nothing else happens any more: all others are stuck.
+void
+model_wait_a_while(aimdbi_signal *signal, uint32_t expected);
 
 // True if the thread has not ended: it waits for a wake, or for a number.
 bool

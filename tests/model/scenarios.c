@@ -183,6 +183,15 @@ static const struct lane_row lane_rows[] = {
          .shrinks = true),
     LANE(0, "push 1 | shrink to 0 | worker", .workers = 1, .pushers = 1, .tasks = 1,
          .shrinks = true),
+    LANE(0, "shrink to 1 | sleeper, sleeper", .workers = 2, .asleep = 2, .shrinks = true, .leave = 1),
+    LANE(0, "two tasks with long calls | worker, worker", .workers = 2, .pushed_before = 2,
+         .holds = true),
+    LANE(BY_NAME, "shrink to 1 | sleeper, worker", .workers = 2, .asleep = 1, .shrinks = true,
+         .leave = 1),
+    LANE(BY_NAME, "push 1 | shrink to 1 | sleeper, sleeper", .workers = 2, .asleep = 2,
+         .pushers = 1, .tasks = 1, .shrinks = true, .leave = 1),
+    LANE(BY_NAME, "push 2 with long calls | sleeper, sleeper", .workers = 2, .asleep = 2,
+         .pushers = 1, .tasks = 2, .holds = true),
     LANE(BY_NAME, "push 2 | sleeper, sleeper", .workers = 2, .asleep = 2, .pushers = 1, .tasks = 2),
 };
 // clang-format on
