@@ -280,6 +280,29 @@ done_of_another_thread_wakes_who_idles(void **state)
     CHECK_EQ(errors + 1, task_stats(AIMDB_STATIC_TASK(put_off)).errors);
 }
 
+static aimdb_err
+finish_at_once(aimdb_ctx *ctx, const struct number *value)
+{
+    now.last = value->n;
+    CHECK_OK(aimdb_done(aimdb_defer(ctx), AIMDB_OK));
+    return AIMDB_OK; // in spite of the token
+}
+
+AIMDB_STATIC_SPMC_RING(number, soon, "soon", 8);
+AIMDB_STATIC_CONSUMER(soon, finish_at_once, NULL);
+AIMDB_STATIC_DB(soon_done, soon, finish_at_once);
+
+// proves D3 section 11
+static void
+value_that_is_done_before_its_call_ends_leaves_the_next_one_its_token(void **state)
+{
+    struct world *w = *state;
+    world_build(w);
+    push_range(soon, 1, 3);
+    (void) aimdb_poll(&soon_done, 1);
+    CHECK_EQ(3, now.last);
+}
+
 // Databases ------------------------------------------------------------------------------------
 
 static aimdb_err
@@ -493,6 +516,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(poll_gives_each_consumer_a_burst_and_asks_to_be_called_again),
         CONTRACT_TEST(handler_produces_on_the_thread_that_idles_and_on_another),
         CONTRACT_TEST(done_of_another_thread_wakes_who_idles),
+        CONTRACT_TEST(value_that_is_done_before_its_call_ends_leaves_the_next_one_its_token),
         CONTRACT_TEST(records_of_both_kinds_emit_into_each_other),
         CONTRACT_TEST(circle_of_producer_functions_over_both_kinds_ends),
         CONTRACT_TEST(nobody_sleeps_over_a_static_record_but_who_idles),
