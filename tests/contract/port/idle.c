@@ -168,24 +168,43 @@ tell_often(void *arg)
     }
 }
 
+// Who listens to all of them.
+struct listener {
+    struct helper helper;
+    aimdbi_signal *ready;
+    aimdb_word *told;
+};
+
+static void
+hear_all(void *arg)
+{
+    struct listener *listener = arg;
+    size_t heard[3] = { 0 };
+    while (heard[0] + heard[1] + heard[2] < 3 * (NEWS / 4)) {
+        aimdbp_idle(listener->ready, AIMDB_FOREVER);
+        uint32_t bits = signal_exchange_acq_rel(listener->ready, 0);
+        for (unsigned i = 0; i < 3; i++) {
+            bool is_set = (bits & UINT32_C(1) << 15 * i) != 0;
+            heard[i] = is_set ? load_acquire(&listener->told[i]) : heard[i];
+        }
+    }
+}
+
 static void
 news_of_several_threads_are_all_heard(void **state)
 {
     (void) state;
     aimdbi_signal ready = { 0 };
     aimdb_word told[3] = { { 0 }, { 0 }, { 0 } };
-    size_t seen[3] = { 0 };
+    struct listener listener = { .ready = &ready, .told = told };
     struct teller tellers[3];
+    helper_start(&listener.helper, hear_all, &listener);
+    EVENTUALLY(helper_is_asleep(&listener.helper));
     for (unsigned i = 0; i < 3; i++) {
         tellers[i] = (struct teller){ .ready = &ready, .told = &told[i], .bit = 15 * i };
         helper_start(&tellers[i].helper, tell_often, &tellers[i]);
     }
-    while (seen[0] + seen[1] + seen[2] < 3 * (NEWS / 4)) {
-        aimdbp_idle(&ready, AIMDB_FOREVER);
-        uint32_t bits = signal_exchange_acq_rel(&ready, 0);
-        for (unsigned i = 0; i < 3; i++)
-            seen[i] = bits & UINT32_C(1) << 15 * i ? load_acquire(&told[i]) : seen[i];
-    }
+    helper_join(&listener.helper);
     for (unsigned i = 0; i < 3; i++)
         helper_join(&tellers[i].helper);
 }
