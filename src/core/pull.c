@@ -3,7 +3,7 @@
 // Of records of both kinds: those of a database and static ones.
 #include "reader.h"
 
-#include "copy.h"
+#include "ring.h"
 #include "scratch.h"
 
 void
@@ -102,7 +102,7 @@ attempt_ring(aimdb_reader *reader, void *out, void *scratch)
     const aimdb_record *rec = reader->record_;
     size_t cursor = load_relaxed(&reader->cursor_);
     size_t lag;
-    aimdb_err err = aimdbi_ring_take(&rec->shape, cells_of(rec), &cursor, scratch, &lag);
+    aimdb_err err = ring_take(&rec->shape, cells_of(rec), &cursor, scratch, &lag);
     if (err == AIMDB_EEMPTY) {
         return nothing_read(reader);
     }
@@ -181,13 +181,19 @@ drain_ring(aimdb_reader *reader, unsigned char *values, size_t max, uint64_t *mi
 size_t
 aimdbi_drain(aimdb_reader *reader, void *values, size_t max, uint64_t *missed)
 {
+    uint64_t gaps = 0;
+    size_t taken = 0;
     if (max == 0) {
-        return 0; // nothing was asked for, nothing is missed yet
+        // nothing was asked for, nothing is missed yet
+    } else if (reader->record_->shape.buffer == AIMDB_BUFFER_SPMC_RING) {
+        taken = drain_ring(reader, values, max, &gaps);
+    } else {
+        taken = aimdbi_try_pull(reader, values) == AIMDB_OK ? 1 : 0;
     }
-    if (reader->record_->shape.buffer == AIMDB_BUFFER_SPMC_RING) {
-        return drain_ring(reader, values, max, missed);
+    if (missed) {
+        *missed = gaps;
     }
-    return aimdbi_try_pull(reader, values) == AIMDB_OK ? 1 : 0;
+    return taken;
 }
 
 uint64_t

@@ -13,7 +13,8 @@ subscribe(aimdb_record *rec, aimdb_reader *reader, enum aimdbi_reader_mode mode)
         return AIMDB_EINVAL;
     }
     if (is_static(rec)) {
-        return aimdbi_static_subscribe(rec, reader, mode == AIMDBI_TAKES);
+        aimdbi_reader_init(reader, rec, mode);
+        return AIMDB_OK;
     }
     if (!rec->db) {
         return AIMDB_ECLOSED;
@@ -127,15 +128,8 @@ aimdb_recv(aimdb_reader *reader, void *out, size_t size, aimdb_time deadline)
 size_t
 aimdb_drain(aimdb_reader *reader, void *values, size_t size, size_t max, uint64_t *missed)
 {
-    if (check_reader(reader, values, size) != AIMDB_OK) {
-        return 0;
-    }
-    uint64_t gaps = 0;
-    size_t taken = aimdbi_drain(reader, values, max, &gaps);
-    if (missed) {
-        *missed = gaps;
-    }
-    return taken;
+    aimdb_err err = check_reader(reader, values, size);
+    return err == AIMDB_OK ? aimdbi_drain(reader, values, max, missed) : 0;
 }
 
 aimdb_err

@@ -37,7 +37,7 @@ aimdbi_reader_read_one(aimdb_reader *reader, void *scratch, uint64_t *ret_stamp)
 aimdb_err
 aimdbi_try_pull(aimdb_reader *reader, void *out);
 
-// Takes up to max values; adds to *missed what was missed before the first of them.
+// Takes up to max values; *missed, if wanted, is how many were missed before the first of them.
 size_t
 aimdbi_drain(aimdb_reader *reader, void *values, size_t max, uint64_t *missed);
 

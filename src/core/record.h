@@ -107,11 +107,6 @@ aimdbi_record_wake(aimdb_record *rec);
 aimdb_err
 aimdbi_ring_push(const struct aimdbi_shape *shape, struct aimdbi_cells *cells, const void *values,
                  size_t count, size_t *ret_pushed);
-// Takes the value at *cursor: AIMDB_OK, _EEMPTY or _ELAGGED, which moves *cursor to the oldest value
-// still held and tells how many are missed.
-aimdb_err
-aimdbi_ring_take(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
-                 void *out, size_t *ret_lag);
 void
 aimdbi_ring_read(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
                  void *out, size_t max, uint64_t *stamps, struct aimdbi_batch *ret);

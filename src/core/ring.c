@@ -72,13 +72,6 @@ drop_overtaken(const struct aimdbi_shape *shape, const struct aimdbi_cells *cell
     *cursor = oldest;
 }
 
-aimdb_err
-aimdbi_ring_take(const struct aimdbi_shape *shape, const struct aimdbi_cells *cells, size_t *cursor,
-                 void *out, size_t *ret_lag)
-{
-    return ring_take(shape, cells, cursor, out, ret_lag);
-}
-
 // Copies up to `max` values that follow *cursor. The cursor is moved past what was missed, not past
 // what was copied: the caller advances it value by value as it hands them on. With max 1 a lag is
 // returned alone, so that it can be reported before the value that follows it [R4].

@@ -23,16 +23,26 @@ aimdb_emit(aimdb_ctx *ctx, aimdb_record *record, const void *value, size_t size)
     return ctx ? aimdbi_static_emit(record, value, size, ctx->depth) : AIMDB_EINVAL;
 }
 
+static aimdb_err
+subscribe(aimdb_record *record, aimdb_reader *reader, enum aimdbi_reader_mode mode)
+{
+    if (!record || !reader) {
+        return AIMDB_EINVAL;
+    }
+    aimdbi_reader_init(reader, record, mode);
+    return AIMDB_OK;
+}
+
 aimdb_err
 aimdb_subscribe(aimdb_record *record, aimdb_reader *reader)
 {
-    return record && reader ? aimdbi_static_subscribe(record, reader, true) : AIMDB_EINVAL;
+    return subscribe(record, reader, AIMDBI_TAKES);
 }
 
 aimdb_err
 aimdb_observe(aimdb_record *record, aimdb_reader *reader)
 {
-    return record && reader ? aimdbi_static_subscribe(record, reader, false) : AIMDB_EINVAL;
+    return subscribe(record, reader, AIMDBI_OBSERVES);
 }
 
 void
@@ -62,15 +72,8 @@ aimdb_try_recv(aimdb_reader *reader, void *out, size_t size)
 size_t
 aimdb_drain(aimdb_reader *reader, void *values, size_t size, size_t max, uint64_t *missed)
 {
-    if (check_reader(reader, values, size) != AIMDB_OK) {
-        return 0;
-    }
-    uint64_t gaps = 0;
-    size_t taken = aimdbi_drain(reader, values, max, &gaps);
-    if (missed) {
-        *missed = gaps;
-    }
-    return taken;
+    aimdb_err err = check_reader(reader, values, size);
+    return err == AIMDB_OK ? aimdbi_drain(reader, values, max, missed) : 0;
 }
 
 aimdb_err

@@ -165,13 +165,6 @@ aimdbi_static_produce_n(aimdb_record *record, const void *values, size_t size, s
     return first_error;
 }
 
-aimdb_err
-aimdbi_static_subscribe(aimdb_record *record, aimdb_reader *reader, bool takes)
-{
-    aimdbi_reader_init(reader, record, takes ? AIMDBI_TAKES : AIMDBI_OBSERVES);
-    return AIMDB_OK;
-}
-
 void
 aimdbi_static_copy(void *to, const void *from, size_t size)
 {

@@ -37,9 +37,6 @@ aimdbi_static_emit(aimdb_record *record, const void *value, size_t size, unsigne
 aimdb_err
 aimdbi_static_produce_n(aimdb_record *record, const void *values, size_t size, size_t count);
 
-aimdb_err
-aimdbi_static_subscribe(aimdb_record *record, aimdb_reader *reader, bool takes);
-
 // The grid of a source (aimdb_every).
 aimdb_time
 aimdbi_static_every(aimdb_ctx *ctx, aimdb_time period);
