@@ -388,6 +388,13 @@ push_range_(number_record record, uint64_t first, uint64_t last, const char *fil
 }
 
 void
+push_many(void *arg)
+{
+    const struct pusher *pusher = arg;
+    push_range(pusher->record, 1, pusher->count);
+}
+
+void
 expect_(number_reader *reader, uint64_t n, const char *file, int line)
 {
     struct number out = { ~n };

@@ -289,6 +289,13 @@ closer_join(struct closer *closer);
 #define expect_lag(reader, n) expect_lag_((reader), (n), __FILE__, __LINE__)
 void
 push_range_(number_record record, uint64_t first, uint64_t last, const char *file, int line);
+// What a helper needs to push the numbers from 1 to count.
+struct pusher {
+    number_record record;
+    uint64_t count;
+};
+void
+push_many(void *pusher);
 void
 expect_(number_reader *reader, uint64_t n, const char *file, int line);
 void

@@ -218,18 +218,6 @@ be_alone(aimdb_ctx *ctx, const struct number *value)
     return AIMDB_OK;
 }
 
-struct pusher {
-    number_record record;
-    uint64_t count;
-};
-
-static void
-push_many(void *arg)
-{
-    struct pusher *pusher = arg;
-    push_range(pusher->record, 1, pusher->count);
-}
-
 // proves D2
 static void
 calls_of_one_consumer_never_overlap(void **state)

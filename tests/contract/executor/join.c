@@ -99,18 +99,6 @@ be_alone(aimdb_ctx *ctx, size_t index, const void *value)
     return AIMDB_OK;
 }
 
-struct pusher {
-    number_record record;
-    uint64_t count;
-};
-
-static void
-push_many(void *arg)
-{
-    struct pusher *pusher = arg;
-    push_range(pusher->record, 1, pusher->count);
-}
-
 // proves D8 D2
 static void
 calls_never_overlap_and_each_records_values_are_in_order(void **state)
