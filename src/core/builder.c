@@ -260,11 +260,13 @@ aimdbi_is_own(aimdb_builder *builder, const aimdb_record *record, const char *wh
 {
     struct aimdbi_text text = { 0 };
     aimdbi_text_add(&text, what);
-    if (!record || record->builder != builder || builder->is_built) {
+    bool is_of_a_builder = record && !is_static(record);
+    if (!is_of_a_builder || record->builder != builder || builder->is_built) {
         aimdbi_text_add(&text, !record             ? " of an unregistered record"
+                               : !is_of_a_builder  ? " of a static record"
                                : builder->is_built ? " after the build"
                                                    : " of another builder's record");
-        aimdbi_mistake(builder, false, record ? record->key : "(null)", text.line);
+        aimdbi_mistake(builder, false, record ? aimdb_record_key(record) : "(null)", text.line);
         return false;
     }
     return true;

@@ -10,7 +10,7 @@ any_key(aimdb_record *const *records, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (records[i]) {
-            return records[i]->key;
+            return aimdb_record_key(records[i]);
         }
     }
     return "(null)";

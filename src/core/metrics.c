@@ -10,7 +10,7 @@
 static void
 look(const aimdb_record *rec)
 {
-    if (rec->db) {
+    if (!is_static(rec) && rec->db) {
         aimdbi_step(rec->db, false);
     }
 }
@@ -21,9 +21,7 @@ aimdb_record_metrics(aimdb_record *record, aimdb_record_stats *stats)
     if (!record || !stats) {
         return AIMDB_EINVAL;
     }
-    if (!is_static(record)) {
-        look(record);
-    }
+    look(record);
     aimdb_record_stats now;
     aimdbi_record_figures(record, &now);
     if (!is_static(record)) {
@@ -72,9 +70,7 @@ aimdb_task_metrics(aimdb_task *task, aimdb_task_stats *stats)
 static aimdb_err
 hand_out_reader(const aimdb_reader *reader, aimdb_reader_stats *stats)
 {
-    if (!is_static(reader->record_)) {
-        look(reader->record_);
-    }
+    look(reader->record_);
     aimdb_reader_stats now;
     aimdbi_reader_figures(reader, &now);
     return aimdbi_hand_out(stats, &now, sizeof now);
@@ -152,7 +148,7 @@ aimdb_record_at(const aimdb *db, size_t index)
 aimdb_task *
 aimdb_record_task(const aimdb_record *record, size_t index)
 {
-    const struct aimdbi_input *input = record ? record->inputs : NULL;
+    const struct aimdbi_input *input = record && !is_static(record) ? record->inputs : NULL;
     for (; input && index > 0; index--) {
         input = input->next;
     }

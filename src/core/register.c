@@ -4,6 +4,7 @@
 
 #include "executor.h"
 #include "latency.h"
+#include "statics.h"
 
 static const char *const kind_names[] = { [AIMDBI_SOURCE] = "source-",
                                           [AIMDBI_CONSUMER] = "consumer-",
@@ -160,8 +161,8 @@ aimdb_emitted_by(aimdb_builder *builder, aimdb_record *record, aimdb_task *task)
     if (!builder) {
         return;
     }
-    if (!task || task_record(task)->builder != builder) {
-        aimdbi_mistake(builder, false, record ? record->key : "(null)",
+    if (!task || task_is_static(task) || task_record(task)->builder != builder) {
+        aimdbi_mistake(builder, false, record ? aimdb_record_key(record) : "(null)",
                        "declared as emitted by no task of this builder");
         return;
     }

@@ -507,6 +507,39 @@ figures_of_static_tasks_and_records_are_told(void **state)
     CHECK_ERR(AIMDB_ENOTSUP, aimdb_record_memory(told.raw, &memory));
 }
 
+static aimdb_err
+hear_any(aimdb_ctx *ctx, size_t index, const void *value)
+{
+    (void) ctx;
+    (void) index;
+    (void) value;
+    return AIMDB_OK;
+}
+
+// proves section 11, B1
+static void
+builder_refuses_static_records_by_their_keys(void **state)
+{
+    struct world *w = *state;
+    number_record own = number_configure(w->builder, "own", AIMDB_SPMC_RING(4));
+    aimdb_record *joined[] = { own.raw, told.raw };
+    aimdb *db = NULL;
+    number_set_producer(w->builder, told, NULL, NULL);
+    CHECK(number_add_consumer(w->builder, told, hear, NULL) == NULL);
+    CHECK(number_add_source(w->builder, told_latest, NULL, NULL) == NULL);
+    CHECK(aimdb_add_join(w->builder, joined, 2, hear_any, NULL) == NULL);
+    number_emitted_by(w->builder, told, AIMDB_STATIC_TASK(hear_told));
+    number_emitted_by(w->builder, own, AIMDB_STATIC_TASK(hear_told));
+    CHECK_EQ(6, aimdb_builder_mistakes(w->builder));
+    for (size_t i = 0; i < 6; i++) {
+        const char *line = aimdb_builder_mistake(w->builder, i);
+        CHECK(strstr(line, "told") != NULL || (i == 5 && strstr(line, "own") != NULL));
+        CHECK(i >= 4 || strstr(line, "static record") != NULL);
+    }
+    CHECK_ERR(AIMDB_ECONFIG, aimdb_build(w->builder, &db));
+    CHECK(db == NULL && aimdb_record_task(told.raw, 0) == NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -522,6 +555,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(nobody_sleeps_over_a_static_record_but_who_idles),
         CONTRACT_TEST(idle_ends_when_a_source_is_due),
         CONTRACT_TEST(figures_of_static_tasks_and_records_are_told),
+        CONTRACT_TEST(builder_refuses_static_records_by_their_keys),
     };
     return CONTRACT_RUN(tests, argc, argv);
 }
