@@ -218,6 +218,22 @@ take_permits(void *arg)
     }
 }
 
+static bool
+takers_sleep(const struct helper *takers)
+{
+    bool all_sleep = true;
+    for (size_t i = 0; i < 4; i++)
+        all_sleep = all_sleep && helper_is_asleep(&takers[i]);
+    return all_sleep;
+}
+
+static void
+grant(struct counter *counter)
+{
+    (void) signal_add_release(&counter->permits, 1);
+    aimdbp_wake_one(&counter->permits);
+}
+
 static void
 no_permit_stays_behind_among_several_sleepers(void **state)
 {
@@ -229,8 +245,12 @@ no_permit_stays_behind_among_several_sleepers(void **state)
     for (size_t granted = 0; granted < PERMITS; granted++) {
         size_t ahead = granted % 16 == 0 ? 1 : 3; // now and then all must have found a taker
         EVENTUALLY(granted - load_acquire(&counter.taken) < ahead);
-        (void) signal_add_release(&counter.permits, 1);
-        aimdbp_wake_one(&counter.permits);
+        bool is_lone = granted < 500 && granted % 7 == 0; // only its own wake can bring it to one
+        if (is_lone)
+            EVENTUALLY(load_acquire(&counter.taken) == granted && takers_sleep(takers));
+        grant(&counter);
+        if (is_lone)
+            EVENTUALLY(load_acquire(&counter.taken) == granted + 1);
     }
     EVENTUALLY(load_acquire(&counter.taken) == PERMITS);
     (void) signal_add_release(&counter.permits, 1); // for those who wait to hear that it is over
