@@ -293,5 +293,5 @@ main(int argc, char **argv)
         CONTRACT_TEST(each_value_of_a_mailbox_is_taken_once_or_overwritten),
         CONTRACT_TEST(each_value_of_a_mailbox_is_taken_once_or_overwritten_in_batches),
     };
-    return CONTRACT_RUN(tests, argc, argv);
+    return LOAD_RUN(tests, argc, argv);
 }

@@ -3,6 +3,48 @@
 
 #include <sched.h>
 
+static _Atomic uint64_t values_written;
+
+int
+load_pin(void)
+{
+    const char *cores = getenv("STRESS_CORES");
+    cpu_set_t allowed, kept;
+    if (cores == NULL)
+        return 0;
+    long left = strtol(cores, NULL, 10);
+    if (left < 1 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        print_error("STRESS_CORES=%s: not a number above 0\n", cores);
+        return 2;
+    }
+    CPU_ZERO(&kept);
+    for (size_t core = 0; core < CPU_SETSIZE && left > 0; core++)
+        if (CPU_ISSET(core, &allowed)) {
+            CPU_SET(core, &kept);
+            left--;
+        }
+    if (left > 0 || sched_setaffinity(0, sizeof kept, &kept) != 0) {
+        print_error("STRESS_CORES=%s: this process has not so many processors\n", cores);
+        return 2;
+    }
+    return 0;
+}
+
+void
+load_count(uint64_t values)
+{
+    atomic_fetch_add(&values_written, values);
+}
+
+int
+load_tell(const char *program, int failed)
+{
+    const char *name = strrchr(program, '/');
+    print_message("%s: %llu values written, %d tests failed\n", name != NULL ? name + 1 : program,
+                  (unsigned long long) atomic_load(&values_written), failed);
+    return failed;
+}
+
 uint64_t
 load_scaled(uint64_t count)
 {
@@ -144,6 +186,7 @@ write_all(void *arg)
                             : aimdb_produce_n(load->record, values, load->size, count));
         number += count;
     }
+    load_count(load->each);
     gate_add(load->written, 1);
 }
 

@@ -40,6 +40,7 @@ two_threads_play(struct world *w, aimdb_buffer_cfg cfg)
     push(records[0], 1);
     for (size_t i = 0; i < 2; i++)
         helper_join(helpers[i]);
+    load_count(players[0]->rounds);
     for (size_t i = 0; i < 2; i++)
         number_unsubscribe(&players[i]->from);
 }
@@ -90,6 +91,7 @@ consumer_sends_back(struct world *w, aimdb_buffer_cfg cfg, bool blocking)
         CHECK_OK(number_recv(&reader, &out, AIMDB_FOREVER));
         CHECK_EQ(n, out.n);
     }
+    load_count(2 * rounds);
     number_unsubscribe(&reader);
 }
 
@@ -150,6 +152,7 @@ dispatcher_wakes_for_every_done(void **state)
         push(record, n);
     }
     helper_join(helper);
+    load_count(deferring->rounds);
 }
 
 // Lives and deaths -----------------------------------------------------------------------------
@@ -245,5 +248,5 @@ main(int argc, char **argv)
         CONTRACT_TEST(dispatcher_wakes_for_every_done),
         CONTRACT_TEST(databases_live_and_die_under_fire),
     };
-    return CONTRACT_RUN(tests, argc, argv);
+    return LOAD_RUN(tests, argc, argv);
 }
