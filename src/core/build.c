@@ -270,12 +270,17 @@ aimdb_build(aimdb_builder *builder, aimdb **ret_db)
     if (builder->is_built) {
         return AIMDB_EBUSY;
     }
+    bool is_incomplete = builder->is_out_of_memory;
     aimdb *db = new_db(builder);
     aimdb_err err = db ? complete(builder, db) : AIMDB_ENOMEM;
     if (err != AIMDB_OK) {
+        if (builder->is_out_of_memory && !is_incomplete) {
+            err = AIMDB_ENOMEM; // the executor's reason could not be noted
+        }
         if (err == AIMDB_ENOMEM) {
             aimdbi_mistake(builder, true, NULL, "out of memory");
         }
+        builder->is_out_of_memory = is_incomplete; // what could not be noted was of this build
         return err;
     }
     builder->is_built = true;

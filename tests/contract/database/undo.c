@@ -181,6 +181,23 @@ ring_larger_than_the_machine_is_out_of_memory(void **state)
     CHECK_EQ(0, w->ledger.live);
 }
 
+// proves B3
+static void
+build_that_cannot_even_note_its_failure_spoils_no_later_one(void **state)
+{
+    struct world *w = *state;
+    if (sizeof(size_t) < 8)
+        skip();
+    (void) number_configure(w->builder, "small", AIMDB_SPMC_RING(4));
+    (void) large_configure(w->builder, "large", AIMDB_SPMC_RING(AIMDB_CAPACITY_MAX));
+    w->ledger.fail_at = w->ledger.calls + 4; // after the database and its two rings: the note
+    CHECK_ERR(AIMDB_ENOMEM, aimdb_build(w->builder, &w->db));
+    CHECK_EQ(w->ledger.fail_at, w->ledger.calls);
+    (void) number_configure(w->builder, "small", AIMDB_SPMC_RING(4));
+    CHECK_ERR(AIMDB_ECONFIG,
+              aimdb_build(w->builder, &w->db)); // a duplicate key, and memory for that
+}
+
 static void
 refuse_every_thread(struct scene *scene)
 {
@@ -338,6 +355,7 @@ main(int argc, char **argv)
         CONTRACT_TEST(every_allocation_may_fail_and_no_byte_is_left),
         CONTRACT_TEST(builder_that_ran_out_of_memory_says_so_in_its_report),
         CONTRACT_TEST(ring_larger_than_the_machine_is_out_of_memory),
+        CONTRACT_TEST(build_that_cannot_even_note_its_failure_spoils_no_later_one),
         CONTRACT_TEST(every_thread_may_be_refused_and_none_is_left),
         CONTRACT_TEST(every_thread_of_several_source_lanes_may_be_refused),
         CONTRACT_TEST(builder_that_found_no_thread_can_build_when_there_are_some),
