@@ -108,7 +108,7 @@ check_memory(aimdb_builder *builder)
     aimdbi_text_number(&text, memory.total);
     aimdbi_text_add(&text, " bytes, the limit is ");
     aimdbi_text_number(&text, builder->memory_limit);
-    aimdbi_text_add(&text, "; this record has the largest buffer");
+    aimdbi_text_add(&text, largest ? " bytes; this record has the largest buffer" : " bytes");
     aimdbi_mistake(builder, true, largest ? largest->key : NULL, text.line);
 }
 
