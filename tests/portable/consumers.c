@@ -60,27 +60,46 @@ latest_and_mailbox_reach_their_consumers_and_the_sums_agree(void)
 }
 
 RIG_MAILBOX(number, shared);
-static struct log shared_logs[3];
-RIG_CONSUMER(number, shared_one, shared, keep, &shared_logs[0]);
-RIG_CONSUMER(number, shared_two, shared, keep, &shared_logs[1]);
-RIG_CONSUMER(number, shared_three, shared, keep, &shared_logs[2]);
+
+static aimdb_err
+look(aimdb_ctx *ctx, const struct number *value)
+{
+    (void) ctx;
+    CHECK(value->not_n == ~value->n);
+    return AIMDB_OK;
+}
+
+RIG_CONSUMER(number, shared_one, shared, look, NULL);
+RIG_CONSUMER(number, shared_two, shared, look, NULL);
+RIG_CONSUMER(number, shared_three, shared, look, NULL);
 RIG_DB(shared_db, shared, shared_one, shared_two, shared_three);
+
+// Where one thread runs them the turns are exact. Several threads take them as they come: nobody
+// goes without for ever.
+#define SHARES_MAX 3000u
 
 // proves M2
 static void
 consumers_of_a_mailbox_compete_fairly(void)
 {
-    uint32_t sum = 0;
+    uint64_t least = 0, sum = 0;
+    uint32_t n = 0;
     RIG_OPEN(shared_db);
-    for (uint32_t n = 1; n <= 30; n++) {
-        push_range(shared, n, n);
+    aimdb_task *const tasks[] = { RIG_TASK(shared_one), RIG_TASK(shared_two),
+                                  RIG_TASK(shared_three) };
+    while (least < 5 && n < SHARES_MAX) {
+        push_range(shared, n + 1, n + 1);
         RIG_SETTLE(shared_db);
+        n++;
+        least = UINT64_MAX, sum = 0;
+        for (int i = 0; i < 3; i++) {
+            uint64_t received = task_stats(tasks[i]).received;
+            least = received < least ? received : least;
+            sum += received;
+        }
     }
-    for (int i = 0; i < 3; i++) {
-        CHECK(log_calls(&shared_logs[i]) >= 5);
-        sum += log_calls(&shared_logs[i]);
-    }
-    CHECK_EQ(30, sum + record_stats(shared).overwritten);
+    CHECK(least >= 5);
+    CHECK_EQ(n, sum + record_stats(shared).overwritten);
     RIG_CLOSE(shared_db);
 }
 
