@@ -86,7 +86,7 @@ aimdb_edges(const aimdb *db, aimdb_edge *edges, size_t max)
             continue;
         }
         size_t from = word >> 3 & INDEX_MAX;
-        aimdb_task *task = word & FROM_TASK ? db->tasks[from] : NULL;
+        aimdb_task *task = (word & FROM_TASK) ? db->tasks[from] : NULL;
         // What a join emits comes from each of its records.
         for (size_t k = 0; k < (task ? task->input_count : 1u); k++, found++) {
             if (found < max) {

@@ -169,9 +169,12 @@ aimdbi_latest_read(const struct aimdbi_shape *shape, struct aimdbi_cells *cells,
         enum outcome outcome = tries < OVERTAKEN_LIMIT
                                    ? try_read(shape, cells, seen, out, ret_stamp, ret_push)
                                    : read_pinned(shape, cells, seen, out, ret_stamp, ret_push);
-        if (outcome != OVERTAKEN) {
+        if (outcome == WHOLE) {
             *ret_push &= AIMDBI_COUNT;
-            return outcome == WHOLE;
+            return true;
+        }
+        if (outcome == NOTHING) {
+            return false;
         }
         if (tries >= OVERTAKEN_LIMIT) {
             aimdbp_relax(tries);

@@ -14,7 +14,7 @@ aimdb_err
 aimdbi_gate_pass(const aimdb *db, size_t gate, bool moves)
 {
     if (gate & AIMDBI_GATE_SHUT) {
-        return gate & AIMDBI_GATE_FORKED ? AIMDB_EFORKED : AIMDB_ECLOSED;
+        return (gate & AIMDBI_GATE_FORKED) ? AIMDB_EFORKED : AIMDB_ECLOSED;
     }
     if (gate & AIMDBI_GATE_STEPS) {
         db->executor->ops->step(db->executor, moves);

@@ -166,7 +166,8 @@ hand_on_timed(struct aimdbi_input *input, struct block *block, size_t most, stru
     }
     bool in_time = clock_of(db) <= block->fresh_until;
     if (flow == FULL && in_time && block->values >= input->block) {
-        input->block = (uint16_t) (input->block * 2u < most ? input->block * 2u : most);
+        size_t twice = (size_t) input->block * 2;
+        input->block = (uint16_t) (twice < most ? twice : most);
     } else if (!in_time) {
         input->block = 1;
     }
