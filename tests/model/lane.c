@@ -17,12 +17,12 @@
 #define aimdbp_thread_start lane_thread_start
 #define aimdbp_wait lane_wait
 #define aimdbp_wake_one lane_wake_one
-#define pthread_join lane_thread_join
+#define aimdbp_thread_join lane_thread_join
 
 enum aimdbi_verdict
 lane_run_task(aimdb_task *task, struct aimdbi_loan *loan);
-int
-lane_thread_join(pthread_t thread, void **ret_result);
+void
+lane_thread_join(pthread_t thread);
 void
 lane_wait(aimdbi_signal *signal, uint32_t expected, aimdb_time deadline);
 void
@@ -87,12 +87,10 @@ lane_wake_one(aimdbi_signal *signal)
     aimdbp_wake_one(signal);
 }
 
-int
-lane_thread_join(pthread_t thread, void **ret_result)
+void
+lane_thread_join(pthread_t thread)
 {
-    (void) ret_result;
     (void) model_take(&b_->ended[thread]);
-    return 0;
 }
 
 static size_t

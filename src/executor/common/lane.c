@@ -318,7 +318,7 @@ wait_until_left(struct aimdbi_lane *lane, struct aimdbi_worker *worker)
         }
         aimdbp_wait(&worker->left, 0, aimdbp_clock() + AIMDB_MS(1));
     }
-    (void) pthread_join(worker->thread, NULL);
+    aimdbp_thread_join(worker->thread);
 }
 
 // Ends the last threads until `count` are left.

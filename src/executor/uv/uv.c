@@ -261,17 +261,20 @@ on_async(uv_async_t *async)
 
 // A thread that made a task ready may come here after that task has left, its database and the
 // executor are freed and the loop is gone: what it has is a reference on the executor's memory. So it
-// signs in, and does not send once the handles are about to close.
+// signs in, and does not send once the handles are about to close. It is not cancelled in between: it
+// would never sign out, and libuv would take the wake for sent.
 static void
 raise_async(struct aimdbi_loop *loop)
 {
     struct uv_executor *executor = (struct uv_executor *) loop;
+    int cancel = aimdbp_cancel_off();
     if (!(fetch_add_acq_rel(&executor->senders_, SENDER) & ENDED)) { // [U1]
         // libuv first looks, with a plain load, whether it sent already: not before our awake_ is seen.
         fence_seq_cst();
         (void) uv_async_send(&executor->async);
     }
     (void) fetch_sub_acq_rel(&executor->senders_, SENDER); // [U2]
+    aimdbp_cancel_restore(cancel);
 }
 
 // Before the handles close: afterwards nobody sends, or is still at it.
@@ -469,9 +472,11 @@ uv_end(aimdb_executor *base)
     store_release(&executor->ending_, 1);
     raise_async(&executor->loop);
     end_senders(executor);
-    (void) pthread_join(executor->thread, NULL);
+    aimdbp_thread_join(executor->thread);
     uv_sem_destroy(&executor->started);
+    int cancel = aimdbp_cancel_off(); // it closes descriptors
     int err = uv_loop_close(&executor->own);
+    aimdbp_cancel_restore(cancel);
     AIMDBI_REQUIRE(err == 0, "the executor's own uv loop is still in use");
 }
 

@@ -129,7 +129,10 @@ give_way(unsigned spins)
     if (spins < 256) {
         (void) sched_yield();
     } else {
+        int before; // what is waited for here is in the middle of the library
+        (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
         (void) clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+        (void) pthread_setcancelstate(before, NULL);
     }
 }
 

@@ -74,6 +74,28 @@ aimdbp_thread_be_punctual(void)
     (void) prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); // ns; refused nowhere that matters
 }
 
+int
+aimdbp_cancel_off(void)
+{
+    int before;
+    (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+void
+aimdbp_cancel_restore(int before)
+{
+    (void) pthread_setcancelstate(before, NULL);
+}
+
+void
+aimdbp_thread_join(pthread_t thread)
+{
+    int cancel = aimdbp_cancel_off();
+    (void) pthread_join(thread, NULL);
+    aimdbp_cancel_restore(cancel);
+}
+
 void
 aimdbp_lock_init(pthread_mutex_t *lock)
 {

@@ -33,6 +33,18 @@ aimdbp_thread_be_punctual(void);
 void
 aimdbp_lock_init(pthread_mutex_t *lock);
 
+// Between the two a thread that is cancelled (pthread_cancel, deferred) goes on: system calls are
+// cancellation points, and a thread that ended there would leave undone what others rely on. Safe in
+// signal handlers.
+AIMDBI_SHARED int
+aimdbp_cancel_off(void);
+AIMDBI_SHARED void
+aimdbp_cancel_restore(int before);
+
+// Waits for the end of a thread; no cancellation point.
+AIMDBI_SHARED void
+aimdbp_thread_join(pthread_t thread);
+
 // Processors this process may run on; at least 1.
 uint32_t
 aimdbp_processors(void);

@@ -264,6 +264,55 @@ thread_that_is_not_to_be_had_is_an_errno(void **state)
         CHECK(sigismember(&before, number) == sigismember(&after, number));
 }
 
+// A thread that is to end at the first cancellation point it comes to.
+struct ending {
+    int event;
+    pthread_t other;
+    aimdb_word has_returned;
+};
+
+static void *
+end_at_once(void *arg)
+{
+    return arg;
+}
+
+static void *
+end_behind_the_port(void *arg)
+{
+    struct ending *ending = arg;
+    CHECK(pthread_cancel(pthread_self()) == 0);
+    aimdbp_event_raise(ending->event);
+    aimdbp_event_lower(ending->event);
+    aimdbp_event_raise(ending->event);
+    aimdbp_relax(1000);
+    aimdbp_thread_join(ending->other);
+    int cancel = aimdbp_cancel_off();
+    pthread_testcancel();
+    aimdbp_cancel_restore(cancel);
+    store_release(&ending->has_returned, 1);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void
+thread_that_is_cancelled_ends_behind_the_port_and_not_inside(void **state)
+{
+    (void) state;
+    struct ending ending = { .event = aimdbp_event_open() };
+    pthread_t thread;
+    void *result;
+    CHECK(ending.event >= 0);
+    CHECK(pthread_create(&ending.other, NULL, end_at_once, NULL) == 0);
+    CHECK(pthread_create(&thread, NULL, end_behind_the_port, &ending) == 0);
+    CHECK(pthread_join(thread, &result) == 0);
+    CHECK(load_acquire(&ending.has_returned) == 1);
+    CHECK(result == PTHREAD_CANCELED);
+    struct pollfd raised = { .fd = ending.event, .events = POLLIN };
+    CHECK(poll(&raised, 1, 0) == 1);
+    aimdbp_event_close(ending.event);
+}
+
 static void
 be_looked_at(void *arg)
 {
@@ -394,6 +443,7 @@ static const struct CMUnitTest tests[] = {
     PORT_TEST(punctual_thread_has_no_timer_slack_and_others_keep_theirs),
     PORT_TEST(lock_is_a_lock),
     PORT_TEST(thread_that_is_not_to_be_had_is_an_errno),
+    PORT_TEST(thread_that_is_cancelled_ends_behind_the_port_and_not_inside),
     PORT_TEST(processors_are_those_that_may_be_used),
 };
 const struct suite_part posix_part = SUITE_PART(posix, tests);
