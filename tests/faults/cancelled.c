@@ -5,9 +5,10 @@
 //
 // Each thread here asks for its own end before it calls, so that the first cancellation point on its way
 // is the last thing it does. A call of AimDB's must return all the same; the thread ends after it.
+#include "faults.h"
+
 #include <sched.h>
 
-#include "faults.h"
 #include "trap.h"
 
 #define ROUNDS 8u
