@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "program.h"
 
+#include <poll.h>
 #include <string.h>
 
 #define PAST ((aimdb_time) 0)
@@ -16,7 +17,7 @@
 #define BATCH_MAX 40
 #define BATCH_BYTES (128u << 10)
 #define DRAIN_MAX 12
-#define SETTLE_MAX 100000 // dispatches until all is at rest; each takes a step at least
+#define SETTLE_MAX 1000 // dispatches until all is at rest; each takes many steps
 
 int fuzz_is_told;
 
@@ -209,6 +210,37 @@ select_some(struct plane *plane, uint8_t which)
 
 // --- dispatching ---------------------------------------------------------------------------------
 
+static bool
+is_readable(const struct plane *plane)
+{
+    struct pollfd fd = { .fd = aimdb_fd(plane->executor), .events = POLLIN };
+    return poll(&fd, 1, 0) == 1;
+}
+
+// An event loop that sleeps until the descriptor or the deadline wakes it must miss nothing.
+static void
+look_at_wake(const struct plane *plane)
+{
+    if (plane->ref.phase == REF_CLOSED) {
+        return;
+    }
+    aimdb_time ready_at = ref_ready_at(&plane->ref);
+    aimdb_time deadline = aimdb_next_deadline(plane->executor);
+    FUZZ_REQUIRE(deadline <= ready_at, "the next deadline is after what is ready");
+    FUZZ_REQUIRE(ready_at > 0 || is_readable(plane), "nobody is told of what is ready");
+}
+
+// After a dispatch it must not be woken for nothing either [D5].
+static void
+check_rest(const struct plane *plane)
+{
+    ref_must_rest(&plane->ref);
+    FUZZ_REQUIRE(!is_readable(plane), "the descriptor is readable, though all is done");
+    FUZZ_REQUIRE(plane->ref.phase == REF_CLOSED ||
+                     aimdb_next_deadline(plane->executor) == ref_ready_at(&plane->ref),
+                 "the next deadline is another one");
+}
+
 static aimdb_err
 dispatch(struct plane *plane, size_t budget)
 {
@@ -224,7 +256,9 @@ dispatch(struct plane *plane, size_t budget)
         plane->is_untold = err != AIMDB_OK;
     }
     if (err == AIMDB_OK) {
-        ref_must_rest(&plane->ref);
+        check_rest(plane);
+    } else {
+        FUZZ_REQUIRE(is_readable(plane), "more is to do, but the descriptor is not readable");
     }
     return err;
 }
@@ -541,6 +575,7 @@ run_op(struct plane *plane, const struct plane_op *op)
         late_op(plane, op);
     } else {
         open_op(plane, op);
+        look_at_wake(plane);
     }
     plane_look(plane);
 }

@@ -70,14 +70,14 @@ struct plane {
     size_t memory_limit;
     // Mistakes of the description, by when they are found.
     size_t mistakes;
-    bool is_incomplete; // something was not registered for want of memory
-    bool blocks;        // a consumer that the executor has no thread for
-    bool into_none;     // a transform into a record without a buffer, each a mistake
+    bool is_incomplete;                   // something was not registered for want of memory
+    bool blocks;                          // a consumer that the executor has no thread for
     bool leads[REF_RECORDS][REF_RECORDS]; // transforms
-    size_t transforms_into_none;
-    unsigned fuel;   // what callbacks may still do that makes more work
-    bool is_patient; // somebody waits without a deadline: nothing is deferred
-    bool is_untold;  // the last run was cut short: a lag may have been counted, but not told
+    size_t transforms_into_none;          // those of them that are mistakes
+    unsigned fuel;                        // what callbacks may still do that makes more work
+    unsigned derivations;                 // what transforms may still make
+    bool is_patient;                      // somebody waits without a deadline: nothing is deferred
+    bool is_untold; // the last run was cut short: a lag may have been counted, but not told
     bool is_freed;
     unsigned counter; // numbers the values
 };

@@ -470,6 +470,7 @@ plane_build_begin(struct plane *plane, uint8_t how)
     plane->executor = executor;
     plane->ref.now = plane_clock;
     plane->fuel = 64;
+    plane->derivations = 512;
     plane->memory_limit = how % 4 == 1 ? 64u * how : 0;
     plane->allocator = (aimdb_allocator){ ledger_alloc, ledger_release, &plane->ledger };
     aimdb_builder_options options = { .size = sizeof options,

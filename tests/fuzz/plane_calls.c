@@ -279,7 +279,8 @@ plane_join(aimdb_ctx *ctx, size_t index, const void *value)
     return consume(ctx, index, value);
 }
 
-// An odd number makes nothing, any other one the next but two.
+// An odd number makes nothing, any other one the next but two. A producer function may emit that back
+// into where it came from, round and round, which is legal [E2]: so there is a limit.
 bool
 plane_derive(aimdb_ctx *ctx, aimdb_fn fn, const void *in, void *out)
 {
@@ -295,9 +296,10 @@ plane_derive(aimdb_ctx *ctx, aimdb_fn fn, const void *in, void *out)
                      i); // [E4]
     }
     ref_call(&plane->ref, part->index, 0, number, aimdb_missed(ctx));
-    if (number % 2) {
+    if (number % 2 || plane->derivations == 0) {
         return false;
     }
+    plane->derivations--;
     ref_number derived = ref_fit(&plane->ref, to, number + 3u);
     plane_make(out, size, derived);
     task->errors += ref_emit(&plane->ref, to, derived) != AIMDB_OK;

@@ -163,6 +163,11 @@ ref_step(struct ref *ref, unsigned task);
 aimdb_time
 ref_every(struct ref *ref, unsigned task, aimdb_time period);
 
+// ref_ready_at tells when a consumer or a source is to be called: 0 is now, AIMDB_FOREVER only after
+// some other event. Of a database that is not closed.
+aimdb_time
+ref_ready_at(const struct ref *ref);
+
 // ref_must_rest stops the program if a consumer or a source has something to do.
 void
 ref_must_rest(const struct ref *ref);
