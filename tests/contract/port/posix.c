@@ -268,13 +268,17 @@ thread_that_is_not_to_be_had_is_an_errno(void **state)
 struct ending {
     int event;
     pthread_t other;
+    aimdb_word may_end;  // the other one: it is still there when it is joined
+    aimdb_word has_come; // to the join
     aimdb_word has_returned;
 };
 
 static void *
-end_at_once(void *arg)
+end_when_told(void *arg)
 {
-    return arg;
+    struct ending *ending = arg;
+    EVENTUALLY(load_acquire(&ending->may_end) != 0);
+    return NULL;
 }
 
 static void *
@@ -286,6 +290,7 @@ end_behind_the_port(void *arg)
     aimdbp_event_lower(ending->event);
     aimdbp_event_raise(ending->event);
     aimdbp_relax(1000);
+    store_release(&ending->has_come, 1);
     aimdbp_thread_join(ending->other);
     int cancel = aimdbp_cancel_off();
     pthread_testcancel();
@@ -303,8 +308,13 @@ thread_that_is_cancelled_ends_behind_the_port_and_not_inside(void **state)
     pthread_t thread;
     void *result;
     CHECK(ending.event >= 0);
-    CHECK(pthread_create(&ending.other, NULL, end_at_once, NULL) == 0);
+    CHECK(pthread_create(&ending.other, NULL, end_when_told, &ending) == 0);
     CHECK(pthread_create(&thread, NULL, end_behind_the_port, &ending) == 0);
+    EVENTUALLY(load_acquire(&ending.has_come) != 0 || pthread_tryjoin_np(thread, &result) == 0);
+    CHECK(load_acquire(&ending.has_come) != 0);
+    for (int i = 0; i < 1000; i++) // it goes to sleep in the join, or ends there
+        (void) sched_yield();
+    store_release(&ending.may_end, 1);
     CHECK(pthread_join(thread, &result) == 0);
     CHECK(load_acquire(&ending.has_returned) == 1);
     CHECK(result == PTHREAD_CANCELED);
