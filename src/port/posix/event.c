@@ -35,8 +35,8 @@ aimdbp_event_lower(int event)
 {
     int saved = errno;
     int cancel = aimdbp_cancel_off();
-    uint64_t count;
-    if (read(event, &count, sizeof count) < 0) {
+    uint64_t raises;
+    if (read(event, &raises, sizeof raises) < 0) {
         errno = saved;
     }
     aimdbp_cancel_restore(cancel);
