@@ -10,6 +10,7 @@
 //
 // Source: futex(2), membarrier(2), sched(7), pthread_atfork(3).
 #define _GNU_SOURCE
+#include "port/posix/thread.h"
 #include "port/posix/virtual.h"
 
 #include <errno.h>
@@ -129,10 +130,9 @@ give_way(unsigned spins)
     if (spins < 256) {
         (void) sched_yield();
     } else {
-        int before; // what is waited for here is in the middle of the library
-        (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+        int cancel = aimdbp_cancel_off(); // who waits here is in the middle of the library
         (void) clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
-        (void) pthread_setcancelstate(before, NULL);
+        aimdbp_cancel_restore(cancel);
     }
 }
 
