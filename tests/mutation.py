@@ -15,7 +15,9 @@ tree and again only where the change reaches them.
 import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,8 +103,62 @@ def apply(entry, tree):
     (tree / entry.file).write_text(broken_text(entry, tree))
 
 
-def is_unit_test(path):
-    return path.name.endswith("_test.c")
+def chosen(entries, pattern):
+    """The entries with the pattern in their name."""
+    entries = [entry for entry in entries if pattern in entry.name()]
+    if not entries:
+        raise ListError(f'no breakage has "{pattern}" in its name')
+    return entries
+
+
+ONE_CORE = ("small.c", "copy_one_core.c")  # not in a host's library
+
+
+def host_library(root, executors=("*",)):
+    """The sources of the library on a host, relative to the root."""
+    patterns = ["src/core/*.c", "src/port/posix/*.c"]
+    patterns += [f"src/executor/{executor}/*.c" for executor in executors]
+    return [
+        path.relative_to(root)
+        for pattern in patterns
+        for path in sorted(root.glob(pattern))
+        if not path.name.endswith("_test.c") and path.name not in ONE_CORE
+    ]
+
+
+def run_alone(command, limit):
+    """Status and output of a command; the status is None when it hangs. What it started ends with it."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = None
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        output.seek(0)
+        return code, output.read().decode(errors="replace")
+
+
+TRIES = 4  # runs of a test before a breakage is unnoticed
+
+
+def until_noticed(run, is_noticed):
+    """What the first run gives that notices, or else the last one, and the number of that run."""
+    for attempt in range(1, TRIES + 1):
+        result = run()
+        if is_noticed(result):
+            break
+    return result, attempt
 
 
 class Objects:

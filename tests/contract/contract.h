@@ -238,6 +238,17 @@ log_book_hear(void *book, aimdb_log_level level, const char *line);
 size_t
 log_book_find(struct log_book *book, const char *text, const char *more, const char **ret_line);
 
+// Whether a mistake in the builder's report has both texts.
+bool
+some_mistake_says(const aimdb_builder *builder, const char *key, const char *what);
+
+// A sum of the whole program, for its last line: any thread adds.
+void
+contract_tally(uint64_t n);
+// Prints "PROGRAM: N what", and returns N.
+uint64_t
+contract_tell(const char *program, const char *what);
+
 // A consumer that notes its values, and can be held inside its calls.
 struct sink {
     struct gate *calls; // up by one at the beginning of each call, after the value was noted

@@ -337,3 +337,31 @@ sink_let_go(struct sink *sink)
 {
     gate_add(sink->leave, UINT64_MAX / 4);
 }
+
+bool
+some_mistake_says(const aimdb_builder *builder, const char *key, const char *what)
+{
+    for (size_t i = 0; i < aimdb_builder_mistakes(builder); i++) {
+        const char *mistake = aimdb_builder_mistake(builder, i);
+        if (strstr(mistake, key) != NULL && strstr(mistake, what) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static _Atomic uint64_t tally;
+
+void
+contract_tally(uint64_t n)
+{
+    atomic_fetch_add(&tally, n);
+}
+
+uint64_t
+contract_tell(const char *program, const char *what)
+{
+    const char *name = strrchr(program, '/');
+    uint64_t sum = atomic_load(&tally);
+    printf("%s: %llu %s\n", name != NULL ? name + 1 : program, (unsigned long long) sum, what);
+    return sum;
+}

@@ -69,7 +69,7 @@ victim_end(struct victim *victim)
     CHECK(pthread_join(victim->thread, &result) == 0);
     CHECK(result == PTHREAD_CANCELED);
     CHECK(atomic_load(&victim->has_returned));
-    faults_count(1);
+    contract_tally(1);
 }
 
 static void
@@ -317,7 +317,7 @@ thread_that_is_cancelled_while_it_closes_and_frees_does_all_of_it(void **state)
     CHECK(pthread_create(&thread, NULL, end_all, &ending) == 0);
     CHECK(pthread_join(thread, &result) == 0);
     CHECK(result == NULL);
-    faults_count(1);
+    contract_tally(1);
     CHECK_EQ(3, gate_count(sink->calls));
     CHECK_EQ(0, ending.report.lost);
     CHECK_EQ(0, w->ledger.live);

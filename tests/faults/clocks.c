@@ -40,14 +40,14 @@ static void
 leap(void)
 {
     atomic_fetch_add(&ahead, HOUR);
-    faults_count(1);
+    contract_tally(1);
 }
 
 static void
 stand_still(void)
 {
     atomic_store(&stands_at, aimdb_clock());
-    faults_count(1);
+    contract_tally(1);
 }
 
 // Goes on from where it stood.

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "faults.h"
 
-#include <stdio.h>
-
-static _Atomic uint64_t injected;
-
-void
-faults_count(uint64_t faults)
-{
-    atomic_fetch_add(&injected, faults);
-}
-
 int
 faults_tell(const char *program, int failed)
 {
-    const char *name = strrchr(program, '/');
-    unsigned long long count = atomic_load(&injected);
-    printf("%s: %llu faults injected\n", name ? name + 1 : program, count);
-    return failed ? failed : count == 0;
+    uint64_t injected = contract_tell(program, "faults injected");
+    return failed ? failed : injected == 0;
 }
 
 // The points of the grid are all later than the step that asked, and each later than the last one.

@@ -5,15 +5,11 @@
 
 #include "contract.h"
 
-// What a program of faults does instead of CONTRACT_RUN: at its end it tells how many it injected, and
-// fails if that is none.
+// What a program of faults does instead of CONTRACT_RUN: at its end it tells how many it injected
+// (contract_tally), and fails if that is none.
 #define FAULTS_RUN(tests, argc, argv) faults_tell((argv)[0], CONTRACT_RUN((tests), (argc), (argv)))
 int
 faults_tell(const char *program, int failed);
-
-// Counts faults that have happened. Any thread.
-void
-faults_count(uint64_t faults);
 
 // A source that notes its grid; the account is exact whatever stands still or leaps.
 struct ticks {

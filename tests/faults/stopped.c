@@ -105,7 +105,7 @@ stop_and_continue(const struct yard *yard, pid_t child)
     EVENTUALLY(aimdb_clock() > until);
     CHECK(kill(child, SIGCONT) == 0);
     CHECK(write(yard->down[1], "c", 1) == 1);
-    faults_count(1);
+    contract_tally(1);
 }
 
 static void
@@ -169,7 +169,7 @@ consumer_that_dies_of_a_fault_ends_the_process(void **state)
         int status = contract_child(die_in_a_consumer, &blocking);
         CHECK(WIFSIGNALED(status));
         CHECK_EQ(SIGSEGV, WTERMSIG(status));
-        faults_count(1);
+        contract_tally(1);
     }
 }
 
@@ -210,7 +210,7 @@ consumer_that_does_not_return_holds_up_only_its_own_values_and_the_close(void **
     number_unsubscribe(&reader);
     CHECK(closer->report.timed_out);
     CHECK_EQ(3, task_stats(task).received + closer->report.lost);
-    faults_count(1);
+    contract_tally(1);
 }
 
 int

@@ -17,7 +17,7 @@ handle(int number)
 {
     (void) number;
     hits = hits + 1;
-    faults_count(1);
+    contract_tally(1);
 }
 
 struct storm {

@@ -3,8 +3,6 @@
 
 #include <sched.h>
 
-static _Atomic uint64_t values_written;
-
 int
 load_pin(void)
 {
@@ -30,18 +28,10 @@ load_pin(void)
     return 0;
 }
 
-void
-load_count(uint64_t values)
-{
-    atomic_fetch_add(&values_written, values);
-}
-
 int
 load_tell(const char *program, int failed)
 {
-    const char *name = strrchr(program, '/');
-    print_message("%s: %llu values written, %d tests failed\n", name != NULL ? name + 1 : program,
-                  (unsigned long long) atomic_load(&values_written), failed);
+    (void) contract_tell(program, "values written");
     return failed;
 }
 
@@ -186,7 +176,7 @@ write_all(void *arg)
                             : aimdb_produce_n(load->record, values, load->size, count));
         number += count;
     }
-    load_count(load->each);
+    contract_tally(load->each);
     gate_add(load->written, 1);
 }
 

@@ -47,17 +47,14 @@ struct puller {
 };
 
 // What a stress program does instead of CONTRACT_RUN: with STRESS_CORES=N in the environment all its
-// threads share the first N processors that it may use; tells at the end how many values were written.
+// threads share the first N processors that it may use; tells at the end how many values were
+// written (contract_tally).
 #define LOAD_RUN(tests, argc, argv)                                                                \
     (load_pin() ? 2 : load_tell((argv)[0], CONTRACT_RUN((tests), (argc), (argv))))
 int
 load_pin(void);
 int
 load_tell(const char *program, int failed);
-
-// Counts values that a test has pushed.
-void
-load_count(uint64_t values);
 
 // STRESS_SCALE multiplies the number of values: 1 takes some seconds on two processors. Without it a
 // sanitized program does a tenth.

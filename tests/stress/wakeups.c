@@ -40,7 +40,7 @@ two_threads_play(struct world *w, aimdb_buffer_cfg cfg)
     push(records[0], 1);
     for (size_t i = 0; i < 2; i++)
         helper_join(helpers[i]);
-    load_count(players[0]->rounds);
+    contract_tally(players[0]->rounds);
     for (size_t i = 0; i < 2; i++)
         number_unsubscribe(&players[i]->from);
 }
@@ -91,7 +91,7 @@ consumer_sends_back(struct world *w, aimdb_buffer_cfg cfg, bool blocking)
         CHECK_OK(number_recv(&reader, &out, AIMDB_FOREVER));
         CHECK_EQ(n, out.n);
     }
-    load_count(2 * rounds);
+    contract_tally(2 * rounds);
     number_unsubscribe(&reader);
 }
 
@@ -152,7 +152,7 @@ dispatcher_wakes_for_every_done(void **state)
         push(record, n);
     }
     helper_join(helper);
-    load_count(deferring->rounds);
+    contract_tally(deferring->rounds);
 }
 
 // Lives and deaths -----------------------------------------------------------------------------

@@ -6,17 +6,6 @@
 #include <aimdb/static.h>
 #include <stdio.h>
 
-static bool
-some_mistake_says(const aimdb_builder *builder, const char *key, const char *what)
-{
-    for (size_t i = 0; i < aimdb_builder_mistakes(builder); i++) {
-        const char *mistake = aimdb_builder_mistake(builder, i);
-        if (strstr(mistake, key) != NULL && strstr(mistake, what) != NULL)
-            return true;
-    }
-    return false;
-}
-
 static aimdb_err
 take(aimdb_ctx *ctx, const struct number *value)
 {
